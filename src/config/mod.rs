@@ -1,0 +1,16 @@
+//! The configuration file: what the YAML says, and every problem with it.
+//!
+//! Reading goes in steps, each its own file: [`load`] finds and bounds the text, `tree` parses it to
+//! nodes that know their place, `interpolate` fills in `${...}`, `decode` turns nodes into the types
+//! of [`file`], collecting every [`Problem`]. What runs is another type, `routing::RouteTable`: the
+//! two never mix.
+
+pub mod file;
+mod place;
+mod problem;
+mod stub;
+mod units;
+
+pub use place::{At, Named, Place, Tree};
+pub use problem::{Problem, Problems, Severity};
+pub use units::{ByteSize, Span};

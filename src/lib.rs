@@ -1,0 +1,6 @@
+//! Hookswitch.
+pub mod config;
+pub mod expr;
+pub mod model;
+pub mod pipeline;
+pub mod queue;

@@ -1,0 +1,142 @@
+//! One normalized occurrence.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Request;
+
+/// The context attributes of an event, as CloudEvents 1.0 names them (section 3.1), with the
+/// extensions `provider` and `route`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attributes {
+    /// `id`: with the route, what makes two events the same.
+    pub id: Box<str>,
+    /// `source`: a URI reference (RFC 3986, section 4.1), the path the request came in on.
+    pub source: Box<str>,
+    /// `type`: what happened, in the provider's words.
+    #[serde(rename = "type")]
+    pub kind: Box<str>,
+    /// `subject`: what it happened to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Box<str>>,
+    /// `time`: when it happened, RFC 3339, where the provider says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Box<str>>,
+    /// Extension: the provider's name; empty where the route has none.
+    pub provider: Arc<str>,
+    /// Extension: the route's name.
+    pub route: Arc<str>,
+}
+
+/// One normalized occurrence: its attributes, and the part of its request's body that is its
+/// data.
+///
+/// A request may carry many events. They share the [`Request`], so the bytes are in memory, and
+/// in the queue, once.
+#[derive(Debug)]
+pub struct Event {
+    attributes: Attributes,
+    request: Arc<Request>,
+    data: Range<usize>,
+    document: Value,
+}
+
+// === impl Event ===
+
+impl Event {
+    /// Puts an event together.
+    ///
+    /// `data` is where in the request's body the event's data stands, `value` the same bytes
+    /// parsed; an empty range with `Value::Null` where the event has no data.
+    #[must_use]
+    pub fn new(attributes: Attributes, request: Arc<Request>, data: Range<usize>, value: Value) -> Self {
+        let document = document(&attributes, &request, value);
+        Self { attributes, request, data, document }
+    }
+
+    /// Its context attributes.
+    #[must_use]
+    pub const fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// The CloudEvents `id`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.attributes.id
+    }
+
+    /// The CloudEvents `type`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.attributes.kind
+    }
+
+    /// The request that carried it.
+    #[must_use]
+    pub const fn request(&self) -> &Arc<Request> {
+        &self.request
+    }
+
+    /// Where its data stands in the request's body.
+    #[must_use]
+    pub const fn data_range(&self) -> &Range<usize> {
+        &self.data
+    }
+
+    /// Its data byte for byte as received: one JSON text, or nothing.
+    #[must_use]
+    pub fn data_bytes(&self) -> &[u8] {
+        self.request.body.get(self.data.clone()).unwrap_or_default()
+    }
+
+    /// What `$` is in filters and transforms: the attributes and `data`, and beside them
+    /// `headers` (lower-case names), `query` and `path` (the path's parameters).
+    #[must_use]
+    pub const fn document(&self) -> &Value {
+        &self.document
+    }
+}
+
+fn document(attributes: &Attributes, request: &Request, data: Value) -> Value {
+    let mut root = Map::new();
+    let mut put = |name: &str, value: &str| {
+        root.insert(name.to_owned(), Value::from(value));
+    };
+    put("id", &attributes.id);
+    put("source", &attributes.source);
+    put("type", &attributes.kind);
+    put("provider", &attributes.provider);
+    put("route", &attributes.route);
+    put("datacontenttype", "application/json");
+    if let Some(subject) = &attributes.subject {
+        put("subject", subject);
+    }
+    if let Some(time) = &attributes.time {
+        put("time", time);
+    }
+    root.insert("data".to_owned(), data);
+    root.insert("headers".to_owned(), first_values(request.headers.iter()));
+    root.insert("query".to_owned(), query(&request.query));
+    root.insert("path".to_owned(), first_values(request.path_params.iter().map(|(name, value)| (&**name, &**value))));
+    Value::Object(root)
+}
+
+fn query(query: &str) -> Value {
+    let mut values = Map::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        values.entry(name).or_insert_with(|| Value::from(value));
+    }
+    Value::Object(values)
+}
+
+fn first_values<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
+    let mut values = Map::new();
+    for (name, value) in fields {
+        values.entry(name).or_insert_with(|| Value::from(value));
+    }
+    Value::Object(values)
+}

@@ -1,0 +1,22 @@
+//! The words of the line as plain data: what an event, a delivery, an attempt and a secret are.
+//!
+//! Pure: nothing here reads a clock, a socket, a file or a configuration, and nothing here imports
+//! another module of the crate.
+
+mod attempt;
+mod delivery;
+mod event;
+mod headers;
+mod outcome;
+mod request;
+mod secret;
+mod time;
+
+pub use attempt::Attempt;
+pub use delivery::{DeliveryId, Lane, ParseDeliveryIdError};
+pub use event::{Attributes, Event};
+pub use headers::Headers;
+pub use outcome::{Outcome, Reason};
+pub use request::{Evidence, Request, RequestId};
+pub use secret::{NamedSecret, Secret};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};

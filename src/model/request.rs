@@ -1,0 +1,69 @@
+//! A request as it was received: what is stored, once, for all of its events.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Headers, Timestamp};
+
+/// Names one received request: a UUID of version 7 (RFC 9562), so that ids sort by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub Uuid);
+
+/// How a request was verified. It is kept with its events, so that one can later say why each
+/// was believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The auth scheme, as the file names it: `hmac`, `jwt`, `none`, …
+    pub scheme: Box<str>,
+    /// The name of the secret that matched; `None` under `auth: none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Box<str>>,
+    /// The signed timestamp less our clock, in milliseconds: negative where the sender's is
+    /// behind. `None` where the scheme has no timestamp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skew_ms: Option<i64>,
+}
+
+/// A verified request: the exact bytes, what of the head is kept, and how it was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Its id.
+    pub id: RequestId,
+    /// When its last byte had arrived.
+    pub received_at: Timestamp,
+    /// The method: `POST` nearly always.
+    pub method: Box<str>,
+    /// The path as sent, without the query.
+    pub path: Box<str>,
+    /// The query as sent, without the `?`; empty where there is none.
+    pub query: Box<str>,
+    /// The values of the route's path parameters, by name, in path order.
+    pub path_params: Vec<(Box<str>, Box<str>)>,
+    /// The header fields that are kept. Credentials are not.
+    pub headers: Headers,
+    /// The body, byte for byte.
+    pub body: Bytes,
+    /// How it was verified.
+    pub evidence: Evidence,
+}
+
+// === impl RequestId ===
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+// === impl Request ===
+
+impl Request {
+    /// The `Content-Type` as sent.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&str> {
+        self.headers.get("content-type")
+    }
+}

@@ -1,0 +1,40 @@
+//! What can go wrong with the queue.
+
+use std::path::PathBuf;
+
+/// What can go wrong with the queue. Nothing that was to be stored is stored.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueueError {
+    /// There is no room: of the disk, or of the queue's own bounds.
+    #[error("the queue is full ({detail}): make room; providers are told to come back")]
+    Full {
+        /// What is full.
+        detail: String,
+    },
+    /// The store cannot be read or written.
+    #[error("the queue's store failed ({detail}): check the disk")]
+    Store {
+        /// What the store says.
+        detail: String,
+    },
+    /// Another process has the directory.
+    #[error("{} is in use by another process: a directory belongs to one gateway", path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The store was written by a newer version.
+    #[error("{} was written by a newer version (format {found}, this is {known}): run that one", path.display())]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest format that is understood here.
+        known: i64,
+    },
+    /// It was closed.
+    #[error("the queue is closed: the gateway is stopping")]
+    Closed,
+}
