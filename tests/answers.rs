@@ -113,7 +113,9 @@ fn a_body_that_turns_out_too_large_is_413() {
     let (destination, gateway) = start();
     let mut connection = Connection::open(gateway.address()).unwrap();
     connection
-        .write(b"POST /open HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .write(
+            b"POST /open HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+        )
         .unwrap();
     let mut writer = connection.writer().unwrap();
     let writing = thread::spawn(move || {
@@ -177,7 +179,9 @@ fn what_is_not_json_or_holds_no_event_is_422() {
     let (destination, gateway) = start();
     let deep = "[".repeat(200_000);
     let deep_and_closed = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
-    for body in ["", "{", "nonsense", "{\"type\":\"t\"} more", "\u{feff}{", "[]", "{}", "null", "17", "\"text\"", "{\"a\":1}"] {
+    for body in
+        ["", "{", "nonsense", "{\"type\":\"t\"} more", "\u{feff}{", "[]", "{}", "null", "17", "\"text\"", "{\"a\":1}"]
+    {
         let headers = sign::headers(&[("Content-Type", "application/json")]);
         let response = gateway.post("/open", &headers, body.as_bytes());
         assert_eq!(response.status, 422, "{body:?}: {}", response.text());
@@ -202,8 +206,7 @@ fn who_is_not_verified_never_learns_whether_the_body_is_good() {
 fn a_duplicate_is_answered_as_if_accepted_and_delivered_once() {
     let (destination, gateway) = start();
     let body = fixtures::one("bspk", "client.updated").body;
-    let answers: Vec<Response> =
-        (0..3).map(|_| gateway.post("/clients", &sign::bspk(SECRET), &body)).collect();
+    let answers: Vec<Response> = (0..3).map(|_| gateway.post("/clients", &sign::bspk(SECRET), &body)).collect();
     for answer in &answers {
         assert_eq!(answer.status, 202);
         assert!(answer.json()["id"].is_string());
@@ -357,9 +360,8 @@ fn a_client_that_dawdles_over_its_body_is_408_or_let_go() {
 #[test]
 fn connections_beyond_the_bound_wait_or_are_closed_and_the_gateway_goes_on() {
     let destination = Destination::start();
-    let gateway = Gateway::with(&open_route(&destination))
-        .top("limits: { max_connections: 4, header_timeout: 300ms }")
-        .start();
+    let gateway =
+        Gateway::with(&open_route(&destination)).top("limits: { max_connections: 4, header_timeout: 300ms }").start();
     let idle: Vec<Connection> = (0..16).map(|_| Connection::open(gateway.address()).unwrap()).collect();
     assert_eq!(http::send(gateway.admin_address(), "GET", "/healthz", &plain(), b"").status, 200);
     // Idle ones are let go by the timeout, so the next webhook gets its turn.
