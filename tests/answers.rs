@@ -291,9 +291,8 @@ fn a_request_with_two_lengths_is_refused() {
         let head = format!("POST /open HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{framing}\r\n");
         connection.write(head.as_bytes()).unwrap();
         let _ = connection.write(chunked.as_bytes());
-        match connection.response() {
-            Ok(Some(response)) => assert!((400..500).contains(&response.status), "{framing}: {response:?}"),
-            Ok(None) | Err(_) => {}
+        if let Ok(Some(response)) = connection.response() {
+            assert!((400..500).contains(&response.status), "{framing}: {response:?}");
         }
     }
     assert_nothing_else_arrived(&destination, &gateway);

@@ -76,7 +76,6 @@ fn the_example_loads() {
     let secrets = [
         ("BSPK_SECRET", "s-1"),
         ("SPARKBOX_SECRET", "s-2"),
-        ("SPARKBOX_SECRET_OLD", "s-3"),
         ("ORDERSPACE_SIGNING_KEY", "s-4"),
         ("BUBBLEHOUSE_SECRET", "s-5"),
         ("CRM_TOKEN", "s-6"),

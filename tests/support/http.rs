@@ -6,13 +6,14 @@ use std::net::{SocketAddr, TcpStream};
 use serde_json::Value;
 
 use super::DEADLINE;
+use super::sign::Headers;
 
 /// A response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
     /// Names in lower case.
-    pub headers: Vec<(String, String)>,
+    pub headers: Headers,
     pub body: Vec<u8>,
 }
 
@@ -116,7 +117,7 @@ impl Connection {
         }
     }
 
-    fn head(&mut self) -> io::Result<Option<(u16, Vec<(String, String)>)>> {
+    fn head(&mut self) -> io::Result<Option<(u16, Headers)>> {
         let Some(first) = self.line()? else { return Ok(None) };
         let status = first.split(' ').nth(1).and_then(|text| text.parse().ok()).ok_or_else(|| broken(&first))?;
         let mut headers = Vec::new();
