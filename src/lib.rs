@@ -4,3 +4,4 @@ pub mod expr;
 pub mod model;
 pub mod pipeline;
 pub mod queue;
+pub mod telemetry;

@@ -229,6 +229,17 @@ pub enum OneOrMany<T> {
     Many(Vec<T>),
 }
 
+impl<T> OneOrMany<T> {
+    /// All of them.
+    #[must_use]
+    pub const fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many.as_slice(),
+        }
+    }
+}
+
 /// `signature:`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

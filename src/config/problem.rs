@@ -43,6 +43,11 @@ impl Problem {
         Self { severity: Severity::Warning, ..Self::error(place, message) }
     }
 
+    /// An error in an expression: `what` (the filter, the transform) cannot be compiled.
+    pub fn expression(place: Place, what: &str, message: &str, expected: Option<String>) -> Self {
+        Self { expected, ..Self::error(place, format!("{what} cannot be read: {message}")) }
+    }
+
     /// Says what was expected instead.
     #[must_use]
     pub fn expected(mut self, expected: impl Into<String>) -> Self {
