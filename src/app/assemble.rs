@@ -133,6 +133,12 @@ impl Gateway {
         self.shared.table.load_full()
     }
 
+    /// How many deliveries are accepted and not yet made or given up.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        self.shared.queue.depths().iter().map(|depth| depth.pending).sum()
+    }
+
     /// Every metric in the Prometheus text format.
     ///
     /// # Errors

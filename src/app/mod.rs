@@ -11,6 +11,7 @@ pub mod reload;
 mod rescue;
 pub mod server;
 mod shared;
+pub mod watch;
 pub mod worker;
 
 pub use assemble::{Assembly, Gateway, StartError};

@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::run::{RunError, Running};
 use super::{ConfigFile, Exit, print, say};
+use crate::app::watch::Watch;
 use crate::app::{Configured, configure};
 use crate::config::load::ProcessSurroundings;
 use crate::config::render;
@@ -15,6 +16,9 @@ use crate::config::render;
 pub(super) struct Serve {
     #[command(flatten)]
     file: ConfigFile,
+    /// Also reload when the content of the configuration changes.
+    #[arg(long)]
+    watch: bool,
 }
 
 impl Serve {
@@ -46,6 +50,13 @@ impl Serve {
             say("hookswitch: cannot catch signals");
             return Exit::Failed;
         };
+        let watch = match self.watch.then(|| Watch::new(&self.file.config)).transpose() {
+            Ok(watch) => watch,
+            Err(error) => {
+                say(&format!("hookswitch: {error}"));
+                return Exit::Failed;
+            }
+        };
         let running = match Running::start(configured.table, &self.file.config, Box::new(ProcessSurroundings)).await {
             Ok(running) => running,
             Err(error) => return cannot_start(&error),
@@ -53,7 +64,7 @@ impl Serve {
         tracing::info!(listening = %running.listening, admin = %running.admin, config = %self.file.config.display(), "started");
         // Whoever asked for port 0 learns here which one it is.
         let _ = print(&json!({ "listening": running.listening, "admin": running.admin }).to_string());
-        until_stopped(&running, hangup, terminate, interrupt).await;
+        until_stopped(&running, watch, hangup, terminate, interrupt).await;
         match running.stop().await {
             Ok(()) => {
                 tracing::info!("stopped");
@@ -72,16 +83,23 @@ fn cannot_start(error: &RunError) -> Exit {
     Exit::Failed
 }
 
-/// Reloads at each SIGHUP, until SIGTERM or SIGINT.
-async fn until_stopped(running: &Running, mut hangup: Signal, mut terminate: Signal, mut interrupt: Signal) {
+/// Reloads at each SIGHUP and each change that is watched for, until SIGTERM or SIGINT.
+async fn until_stopped(running: &Running, mut watch: Option<Watch>, mut hangup: Signal, mut terminate: Signal, mut interrupt: Signal) {
     loop {
         tokio::select! {
             _ = terminate.recv() => return,
             _ = interrupt.recv() => return,
-            _ = hangup.recv() => {
-                // What went wrong is logged there, and in the metrics.
-                let _ = running.gateway.reload().await;
-            }
+            _ = hangup.recv() => {}
+            Some(()) = changed(&mut watch) => {}
         }
+        // What went wrong is logged there, and in the metrics.
+        let _ = running.gateway.reload().await;
+    }
+}
+
+async fn changed(watch: &mut Option<Watch>) -> Option<()> {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => None,
     }
 }
