@@ -183,3 +183,184 @@ fn ce_field(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     let value = utf8_percent_encode(value, CE_ESCAPED).to_string();
     Some((HeaderName::try_from(format!("ce-{name}")).ok()?, HeaderValue::try_from(value).ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::ops::Range;
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::config::At;
+    use crate::model::{Evidence, Headers, Request, RequestId, Timestamp};
+
+    /// A 64-bit id, a decimal with its zero, white space, and keys out of order.
+    const DATA: &str = r#"{"z": 9007199254740993, "price":1.10, "name":"Zoë" }"#;
+
+    fn event_at(body: &str, data: Range<usize>) -> Event {
+        let value = body.get(data.clone()).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let request = Request {
+            id: RequestId(Uuid::nil()),
+            received_at: Timestamp::from_seconds(0),
+            method: "POST".into(),
+            path: "/hooks/shop".into(),
+            query: "".into(),
+            path_params: vec![],
+            headers: Headers::from_iter([("Content-Type", "application/vnd.shop+json")]),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            evidence: Evidence::default(),
+        };
+        let attributes = Attributes {
+            id: "evt \"1\"\n".into(),
+            source: "/hooks/shop".into(),
+            kind: "order.created".into(),
+            subject: Some("100% Zoë €".into()),
+            time: Some("2026-11-22T02:00:00Z".into()),
+            provider: "shop".into(),
+            route: "orders".into(),
+        };
+        Event::new(attributes, Arc::new(request), data, value)
+    }
+
+    fn event() -> Event {
+        event_at(DATA, 0..DATA.len())
+    }
+
+    fn delivery(transform: Option<Value>, format: Option<file::Format>) -> file::Delivery {
+        let places = HashMap::from([
+            (String::new(), Place { line: 1, ..Place::default() }),
+            ("/name".to_owned(), Place { line: 2, ..Place::default() }),
+        ]);
+        file::Delivery {
+            to: At::nowhere("crm".into()),
+            name: None,
+            types: None,
+            filter: None,
+            transform: transform.map(|value| Tree { value, places }),
+            format: format.map(|format| At::new(format, Place { line: 3, ..Place::default() })),
+        }
+    }
+
+    fn shape(transform: Option<Value>, format: Option<file::Format>) -> Shape {
+        let mut problems = Problems::new();
+        let shape = Shape::compile(&delivery(transform, format), None, &mut problems);
+        shape.unwrap_or_else(|| panic!("{problems:?}"))
+    }
+
+    fn rendered(transform: Option<Value>, format: Option<file::Format>) -> (String, Option<String>) {
+        let payload = shape(transform, format).render(&event()).unwrap();
+        let content_type = payload.headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap().to_owned());
+        (String::from_utf8(payload.body.to_vec()).unwrap(), content_type)
+    }
+
+    fn json_type() -> Option<String> {
+        Some("application/json".to_owned())
+    }
+
+    #[test]
+    fn without_a_transform_it_is_a_cloudevent_around_the_received_bytes() {
+        let (body, content_type) = rendered(None, None);
+        assert_eq!(content_type.as_deref(), Some("application/cloudevents+json; charset=utf-8"));
+        assert_eq!(
+            body,
+            format!(
+                r#"{{"specversion":"1.0","id":"evt \"1\"\n","source":"/hooks/shop","type":"order.created","subject":"100% Zoë €","time":"2026-11-22T02:00:00Z","provider":"shop","route":"orders","datacontenttype":"application/json","data":{DATA}}}"#
+            )
+        );
+        let read: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(read["data"]["z"], json!(9_007_199_254_740_993_u64));
+    }
+
+    #[test]
+    fn a_transforms_result_goes_out_as_json_or_as_data() {
+        let template = json!({ "who": "$.data.name" });
+        assert_eq!(rendered(Some(template.clone()), None), (r#"{"who":"Zoë"}"#.to_owned(), json_type()));
+        let (body, _) = rendered(Some(template.clone()), Some(file::Format::Cloudevents));
+        assert!(body.ends_with(r#","data":{"who":"Zoë"}}"#), "{body}");
+        let (body, content_type) = rendered(Some(template), Some(file::Format::CloudeventsBinary));
+        assert_eq!((body.as_str(), content_type), (r#"{"who":"Zoë"}"#, json_type()));
+    }
+
+    #[test]
+    fn json_is_the_data_and_raw_the_body_with_its_own_content_type() {
+        assert_eq!(rendered(None, Some(file::Format::Json)), (DATA.to_owned(), json_type()));
+        let body = r#"{"events":[{"a":1},{"a":2}]}"#;
+        let event = event_at(body, 19..26);
+        let json = shape(None, Some(file::Format::Json)).render(&event).unwrap();
+        assert_eq!(json.body, r#"{"a":2}"#.as_bytes());
+        let raw = shape(None, Some(file::Format::Raw)).render(&event).unwrap();
+        assert_eq!(raw.body, body.as_bytes());
+        assert_eq!(raw.headers[CONTENT_TYPE], "application/vnd.shop+json");
+    }
+
+    #[test]
+    fn binary_mode_has_its_attributes_in_percent_encoded_header_fields() {
+        let payload = shape(None, Some(file::Format::CloudeventsBinary)).render(&event()).unwrap();
+        assert_eq!(payload.body, DATA.as_bytes());
+        for (name, value) in [
+            ("ce-specversion", "1.0"),
+            ("ce-id", "evt%20%221%22%0A"),
+            ("ce-source", "/hooks/shop"),
+            ("ce-type", "order.created"),
+            ("ce-subject", "100%25%20Zo%C3%AB%20%E2%82%AC"),
+            ("ce-time", "2026-11-22T02:00:00Z"),
+            ("ce-provider", "shop"),
+            ("ce-route", "orders"),
+            ("content-type", "application/json"),
+        ] {
+            assert_eq!(payload.headers[name], value, "{name}");
+        }
+        assert_eq!(payload.headers.len(), 9);
+    }
+
+    #[test]
+    fn an_event_without_data_is_an_event_without_data() {
+        let event = event_at("", 0..0);
+        let structured = shape(None, None).render(&event).unwrap();
+        let read: Value = serde_json::from_slice(&structured.body).unwrap();
+        assert!(read.get("data").is_none() && read.get("datacontenttype").is_none(), "{read}");
+        let binary = shape(None, Some(file::Format::CloudeventsBinary)).render(&event).unwrap();
+        assert!(binary.body.is_empty() && !binary.headers.contains_key(CONTENT_TYPE));
+    }
+
+    #[test]
+    fn a_deliverys_format_comes_before_its_destinations() {
+        let mut problems = Problems::new();
+        let with = |format, problems: &mut Problems| {
+            Shape::compile(&delivery(None, format), Some(file::Format::Raw), problems).unwrap().format
+        };
+        assert_eq!(with(None, &mut problems), file::Format::Raw);
+        assert_eq!(with(Some(file::Format::Json), &mut problems), file::Format::Json);
+    }
+
+    #[test]
+    fn a_transform_that_comes_to_nothing_is_an_error_that_names_its_path() {
+        for template in [json!("$.data.email"), json!({ "$path": "$.data.email" })] {
+            let error = shape(Some(template), None).render(&event()).unwrap_err();
+            assert_eq!(error, RenderError::Missing { path: "$.data.email".to_owned() });
+        }
+    }
+
+    #[test]
+    fn a_transform_that_raw_would_ignore_is_a_problem_where_raw_stands() {
+        let template = || Some(json!({ "who": "$.data.name" }));
+        let lines = |delivery: &file::Delivery, default| {
+            let mut problems = Problems::new();
+            assert!(Shape::compile(delivery, default, &mut problems).is_none());
+            problems.sorted().iter().map(|problem| problem.place.line).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(&delivery(template(), Some(file::Format::Raw)), None), [3]);
+        assert_eq!(lines(&delivery(template(), None), Some(file::Format::Raw)), [1]);
+    }
+
+    #[test]
+    fn a_template_that_does_not_compile_is_a_problem_at_its_part() {
+        let mut problems = Problems::new();
+        let delivery = delivery(Some(json!({ "name": "$.[" })), None);
+        assert!(Shape::compile(&delivery, None, &mut problems).is_none());
+        assert_eq!(problems.sorted().first().map(|problem| problem.place.line), Some(2));
+    }
+}

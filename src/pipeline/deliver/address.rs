@@ -15,6 +15,7 @@ pub(super) struct Address {
     text: Text,
     origin: Origin,
     authority: Box<str>,
+    empty_segments: usize,
 }
 
 /// A rendered URL that may not be called.
@@ -30,6 +31,9 @@ pub enum AddressError {
     /// A value made `.` or `..` a segment of the path, which would call another resource.
     #[error("a value of the event makes `.` or `..` a segment of the url's path")]
     DotSegment,
+    /// An empty value left a segment of the path empty, which would call the collection in place of one of its members.
+    #[error("an empty value of the event leaves a segment of the url's path empty")]
+    EmptySegment,
 }
 
 // === impl Address ===
@@ -58,7 +62,8 @@ impl Address {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (host, _) => host.unwrap_or_default().to_owned(),
         };
-        Some(Self { text, origin: base.origin(), authority: authority.into() })
+        let empty_segments = segments(&at.value).filter(|segment| segment.is_empty()).count();
+        Some(Self { text, origin: base.origin(), authority: authority.into(), empty_segments })
     }
 
     /// Host and port as configured: the part of the URL that never holds a secret or an event's value.
@@ -79,6 +84,9 @@ impl Address {
         }
         if has_dot_segment(text) {
             return Err(AddressError::DotSegment);
+        }
+        if segments(text).filter(|segment| segment.is_empty()).count() > self.empty_segments {
+            return Err(AddressError::EmptySegment);
         }
         Ok(url)
     }
@@ -140,9 +148,152 @@ fn has_user_info(url: &Url) -> bool {
 /// Whether the path of an absolute URL, as it is written, has a segment that the URL parser would resolve away
 /// (WHATWG URL, "single-dot" and "double-dot URL path segment").
 fn has_dot_segment(url: &str) -> bool {
+    segments(url).any(|segment| matches!(&*segment.to_ascii_lowercase().replace("%2e", "."), "." | ".."))
+}
+
+/// The segments of the path of an absolute URL as it is written.
+fn segments(url: &str) -> impl Iterator<Item = &str> {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let path = path.split_once("://").map_or(path, |(_, rest)| rest);
-    path.split(['/', '\\'])
-        .skip(1)
-        .any(|segment| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | ".."))
+    path.split(['/', '\\']).skip(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn compiled(url: &str) -> Address {
+        let mut problems = Problems::new();
+        Address::compile(&At::nowhere(url.into()), &mut problems).unwrap_or_else(|| panic!("{url}: {problems:?}"))
+    }
+
+    fn refused(url: &str) -> bool {
+        let mut problems = Problems::new();
+        let none = Address::compile(&At::nowhere(url.into()), &mut problems).is_none();
+        assert_eq!(none, problems.any_error(), "{url}: {problems:?}");
+        none
+    }
+
+    fn rendered(url: &str, value: &str) -> Result<String, AddressError> {
+        compiled(url).render(&json!({ "v": value })).unwrap().map(String::from)
+    }
+
+    #[test]
+    fn a_value_is_one_segment_or_one_query_value() {
+        assert_eq!(rendered("https://crm/c/{$.v}/x", "a/b?c#d"), Ok("https://crm/c/a%2Fb%3Fc%23d/x".into()));
+        assert_eq!(rendered("https://crm/c?q={$.v}", "a&b=ü %2F"), Ok("https://crm/c?q=a%26b%3D%C3%BC%20%252F".into()));
+        assert_eq!(rendered("http://[::1]:81/{$.v}", "@evil:1"), Ok("http://[::1]:81/%40evil%3A1".into()));
+    }
+
+    #[test]
+    fn a_value_of_dots_does_not_climb_to_another_resource() {
+        for value in ["..", "."] {
+            assert_eq!(rendered("https://crm/c/{$.v}/x", value), Err(AddressError::DotSegment), "{value}");
+            assert_eq!(rendered("https://crm/c/{$.v}", value), Err(AddressError::DotSegment), "{value}");
+        }
+        assert_eq!(rendered("https://crm/c/.{$.v}", "."), Err(AddressError::DotSegment));
+        assert_eq!(rendered("https://crm/c/%2E{$.v}?x=1", "."), Err(AddressError::DotSegment));
+        assert_eq!(rendered("https://crm/c?q={$.v}", ".."), Ok("https://crm/c?q=..".into()));
+        assert_eq!(rendered("https://crm/c/{$.v}", "..."), Ok("https://crm/c/...".into()));
+    }
+
+    #[test]
+    fn an_empty_value_does_not_call_the_collection() {
+        assert_eq!(rendered("https://crm/c/{$.v}", ""), Err(AddressError::EmptySegment));
+        assert_eq!(rendered("https://crm/{$.v}/x?y=1", ""), Err(AddressError::EmptySegment));
+        assert_eq!(rendered("https://crm//c-{$.v}/?q={$.v}", ""), Ok("https://crm//c-/?q=".into()));
+    }
+
+    #[test]
+    fn what_an_event_lacks_is_its_own_error() {
+        assert!(compiled("https://crm/{$.v}").render(&json!({})).is_err());
+    }
+
+    #[test]
+    fn a_value_of_the_event_never_stands_before_the_path() {
+        for url in [
+            "https://{$.v}/x",
+            "https://{$.v}",
+            "https://crm.{$.v}.example/x",
+            "https://crm:{$.v}/x",
+            "https://crm{$.v}",
+            "https://{$.v}@crm/x",
+            "{$.v}://crm/x",
+            "{$.v}",
+            "http{$.v}://crm/",
+            "https://{{v}}/x",
+        ] {
+            assert!(refused(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn only_an_absolute_http_url_without_a_user_is_taken() {
+        for url in [
+            "",
+            "crm.internal/x",
+            "/x",
+            "//crm/x",
+            "ftp://crm/x",
+            "file:///etc/passwd",
+            "https:/crm",
+            "https:crm",
+            "https://",
+            "https:///x",
+            "https://?x",
+            "https://\\crm/x",
+            "https://user:pass@crm/x",
+            "https://token@crm/x",
+            "https://crm:99999/",
+            "https://crm:x/",
+            "https://cr m/",
+            "https://[::1/",
+            " https://crm/",
+            "https://crm/\nx",
+            "https://crm/\tx",
+            "https://crm/a/../b",
+            "https://crm/%2e%2E/b",
+        ] {
+            assert!(refused(url), "{url:?}");
+        }
+        for url in ["http://crm", "HTTPS://crm/x", "https://crm?x={$.v}", "http://127.0.0.1:8080/a.b/..c?d=../e"] {
+            assert!(!refused(url), "{url:?}");
+        }
+    }
+
+    #[test]
+    fn no_problem_repeats_the_url() {
+        let mut problems = Problems::new();
+        for url in ["https://user:hunter2@crm/x", "https://{hunter2}/", "https://crm:hunter2/"] {
+            Address::compile(&At::nowhere(url.into()), &mut problems);
+        }
+        assert!(!format!("{problems:?}").contains("hunter2"), "{problems:?}");
+    }
+
+    #[test]
+    fn a_fragment_is_a_warning() {
+        let mut problems = Problems::new();
+        assert!(Address::compile(&At::nowhere("https://crm/#top".into()), &mut problems).is_some());
+        assert!(!problems.is_empty() && !problems.any_error());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_value_leads_to_another_origin_or_another_resource(value in any::<String>()) {
+            if let Ok(url) = rendered("https://crm.example/a/{$.v}/b?c={$.v}", &value) {
+                let url = Url::parse(&url).unwrap();
+                prop_assert_eq!(url.origin().ascii_serialization(), "https://crm.example");
+                let segments: Vec<&str> = url.path_segments().unwrap().collect();
+                prop_assert_eq!(segments.len(), 3);
+                prop_assert_eq!((segments[0], segments[2]), ("a", "b"));
+                let query: Vec<_> = url.query_pairs().collect();
+                prop_assert_eq!(query, [("c".into(), value.into())]);
+            }
+        }
+    }
 }

@@ -15,6 +15,10 @@ mod failure;
 mod fields;
 mod outbound;
 mod retry;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod scripted;
 mod target;
 
 pub use address::AddressError;

@@ -94,9 +94,7 @@ impl RetryPolicy {
             .checked_shl(number.saturating_sub(1))
             .and_then(|factor| self.initial.checked_mul(factor))
             .map_or(self.max, |cap| cap.min(self.max));
-        // `max` before `min`: what is not a number becomes 0.
-        let share = dice.max(0.0).min(1.0);
-        let wait = Duration::try_from_secs_f64(cap.as_secs_f64() * share).unwrap_or(cap);
+        let wait = Duration::try_from_secs_f64(cap.as_secs_f64() * dice.clamp(0.0, 1.0)).unwrap_or(cap);
         wait.min(cap).max(LEAST_WAIT)
     }
 }
@@ -239,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_first_wait_above_the_maximum_is_a_problem_only_where_both_were_written() {
-        let minutes = |minutes| Some(At::nowhere(Span(Duration::from_secs(60 * minutes))));
+        let minutes = |minutes: u64| Some(At::nowhere(Span(Duration::from_secs(60 * minutes))));
         let mut problems = Problems::new();
         RetryPolicy::compile(
             &file::Retry { initial: minutes(2), max: minutes(1), ..Default::default() },
