@@ -86,6 +86,12 @@ impl Fields {
     fn add_template(&mut self, name: HeaderName, at: &At<String>, problems: &mut Problems) {
         let text = match Text::parse(&at.value) {
             Ok(text) => text,
+            // The error quotes the text.
+            Err(_) if may_hold_a_secret(&name) => {
+                let problem = Problem::error(at.place, "the value has a brace in it that holds no path");
+                problems.push(problem.expected("`{{` and `}}` for literal braces"));
+                return;
+            }
             Err(error) => {
                 problems.push(Problem { expected: error.expected, ..Problem::error(at.place, error.message) });
                 return;

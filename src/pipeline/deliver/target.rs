@@ -263,6 +263,17 @@ mod tests {
     }
 
     #[test]
+    fn no_problem_repeats_a_value_that_may_be_secret() {
+        let file = file::Destination {
+            headers: headers(&[("X-Api-Key", "{hunter2}"), ("Cookie", "hunter2\n")]),
+            ..with_auth(file::DestinationAuth::Bearer(At::nowhere(secret("hunter2\n"))))
+        };
+        let problems = problems(&file);
+        assert_eq!(problems.len(), 3);
+        assert!(!format!("{problems:?}").contains("hunter2"), "{problems:?}");
+    }
+
+    #[test]
     fn debug_shows_no_secret_and_no_value() {
         let file = file::Destination {
             url: At::nowhere("https://crm.internal/hunter2?key=hunter2&id={$.data.id}".into()),
