@@ -342,8 +342,10 @@ fn pem(jwk: &str) -> String {
     format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(spki))
 }
 
+/// A leading zero keeps a number positive; DER has none where it is not needed.
 fn integer(magnitude: &[u8]) -> Vec<u8> {
-    der(0x02, &[vec![0], magnitude.to_vec()].concat())
+    let sign: &[u8] = if magnitude[0] < 0x80 { &[] } else { &[0] };
+    der(0x02, &[sign, magnitude].concat())
 }
 
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {

@@ -218,7 +218,7 @@ fn check_secrets(auth: &At<file::Auth>, secrets: &[At<NamedSecret>], problems: &
         if value.is_empty() {
             usable = false;
             problems.push(Problem::error(secret.place, format!("the secret `{}` is empty", secret.name)));
-        } else if value.expose().trim() != value.expose() && !value.expose().starts_with("-----BEGIN") {
+        } else if value.expose().trim() != value.expose() && !value.expose().contains("-----BEGIN") {
             problems.push(Problem::warning(
                 secret.place,
                 format!("the secret `{}` starts or ends with white space, which counts", secret.name),

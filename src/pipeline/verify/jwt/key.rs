@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
 use jsonwebtoken::{Algorithm, DecodingKey};
 
-use crate::config::file::JwtAlgorithm;
+use crate::config::file::{Encoding, JwtAlgorithm};
 use crate::config::{At, Problem, Problems, file};
 use crate::model::NamedSecret;
+use crate::pipeline::verify::encoding::decode;
 use crate::pipeline::verify::key::KeyRule;
+
+/// How long the modulus of an RSA key may be. RFC 7518, section 3.3, sets the lower bound, the library the upper.
+const RSA_BYTES: std::ops::RangeInclusive<usize> = 2048 / 8..=8192 / 8;
 
 /// Algorithms that one key can be for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,16 +124,19 @@ fn shared(rule: &KeyRule, secret: &At<NamedSecret>, problems: &mut Problems) -> 
     rule.read(secret, problems).iter().map(|key| DecodingKey::from_secret(key)).collect()
 }
 
-/// Whether a key is on the curve of an algorithm. The PEM reader tells families apart, not curves.
+/// Whether a key can verify what an algorithm signs. The PEM reader tells families apart; it knows nothing of
+/// curves, and does not look into an RSA key, which would then fail each request instead of the load.
 fn fits(key: &DecodingKey, algorithm: JwtAlgorithm) -> bool {
-    let expected = match algorithm {
-        // SEC 1, section 2.3.3: an octet that says «not compressed», then both coordinates.
-        JwtAlgorithm::ES256 => 1 + 2 * 32,
-        JwtAlgorithm::ES384 => 1 + 2 * 48,
-        JwtAlgorithm::EdDSA => 32,
-        _ => return true,
-    };
-    key.try_get_as_bytes().is_ok_and(|point| point.len() == expected)
+    let Ok(jwk) = Jwk::from_decoding_key(key, None) else { return false };
+    match (jwk.algorithm, algorithm) {
+        (AlgorithmParameters::EllipticCurve(key), JwtAlgorithm::ES256) => key.curve == EllipticCurve::P256,
+        (AlgorithmParameters::EllipticCurve(key), JwtAlgorithm::ES384) => key.curve == EllipticCurve::P384,
+        (AlgorithmParameters::EllipticCurve(_), _) => false,
+        (AlgorithmParameters::RSA(key), _) => {
+            decode(Encoding::Base64url, &key.n).is_some_and(|modulus| RSA_BYTES.contains(&modulus.len()))
+        }
+        _ => true,
+    }
 }
 
 /// The algorithm as tokens name it (RFC 7518, section 3.1).

@@ -98,7 +98,7 @@ impl Jwt {
             .find(|algorithm| algorithm_name(**algorithm) == parts.header.alg)
             .ok_or(Rejection::WrongAlgorithm)?;
         let secret = self.signer(&parts, *algorithm)?;
-        let claims: Map<String, Value> = read_part(parts.claims)?;
+        let claims: Map<String, Value> = read_json(parts.claims)?;
         let signed_at = self.claims.check(&claims, now)?;
         Ok(Proof { secret: Some(Arc::clone(secret)), signed_at })
     }
@@ -118,8 +118,8 @@ impl Jwt {
 
     /// The name of the secret that signed the token. Every key is tried, whether or not one matched.
     fn signer(&self, parts: &Parts<'_>, algorithm: JwtAlgorithm) -> Result<&Arc<str>, Rejection> {
-        // The library's reader is as strict, but does not tell a bad form from a bad signature.
-        decode(Encoding::Base64url, parts.signature).ok_or(Rejection::Malformed)?;
+        // The library is as strict, but does not tell a bad form from a bad signature.
+        read_base64(parts.signature)?;
         let mut matched = None;
         for (name, key) in &self.keys {
             let algorithm = key::library_algorithm(algorithm);
@@ -141,7 +141,7 @@ impl<'t> Parts<'t> {
         if claims.contains('.') {
             return Err(Rejection::Malformed);
         }
-        let header: Header = read_part(header)?;
+        let header: Header = read_json(header)?;
         // RFC 7515, section 4.1.11: we understand no extension, so none may be critical.
         if header.crit.is_some() {
             return Err(Rejection::Malformed);
@@ -150,13 +150,15 @@ impl<'t> Parts<'t> {
     }
 }
 
-/// Reads a part of the token: JSON under Base 64 without padding (RFC 7515, section 2).
-fn read_part<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, Rejection> {
-    let json = Some(part)
-        .filter(|part| !part.contains('='))
-        .and_then(|part| decode(Encoding::Base64url, part))
-        .ok_or(Rejection::Malformed)?;
-    serde_json::from_slice(&json).map_err(|_| Rejection::Malformed)
+/// Reads a part of the token that is JSON.
+fn read_json<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, Rejection> {
+    serde_json::from_slice(&read_base64(part)?).map_err(|_| Rejection::Malformed)
+}
+
+/// Reads a part of the token: Base 64 for URLs, never padded (RFC 7515, section 2).
+fn read_base64(part: &str) -> Result<Vec<u8>, Rejection> {
+    let unpadded = Some(part).filter(|part| !part.contains('='));
+    unpadded.and_then(|part| decode(Encoding::Base64url, part)).ok_or(Rejection::Malformed)
 }
 
 fn encode_token(algorithm: JwtAlgorithm, key: &[u8], claims: &Map<String, Value>) -> Result<String, SignError> {

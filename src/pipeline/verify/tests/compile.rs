@@ -159,6 +159,11 @@ fn a_public_key_is_never_a_shared_secret_and_the_other_way_round() {
     for (algorithm, name, secret) in [
         (RS256, "RS256", "s3cret"),
         (RS256, "RS256", EC_PUBLIC),
+        (RS256, "RS256", SMALL_RSA_PUBLIC),
+        // An even exponent, which no RSA key has.
+        (RS256, "RS256", &RSA_PUBLIC.replace("IDAQAB", "IDAQAA")),
+        (RS256, "RS256", &RSA_PUBLIC.replace("PUBLIC", "PRIVATE")),
+        (RS256, "RS256", &RSA_PUBLIC.replace("PUBLIC KEY", "CERTIFICATE")),
         (ES256, "ES256", RSA_PUBLIC),
         (EdDSA, "EdDSA", EC_PUBLIC),
         // A key of another curve.
@@ -169,6 +174,7 @@ fn a_public_key_is_never_a_shared_secret_and_the_other_way_round() {
         assert_eq!(refused(jwt(&[algorithm]), &[("main", secret)]), [message]);
     }
     assert_eq!(warned(jwt(&[ES256]), &[("main", EC_PUBLIC)]), [""; 0]);
+    assert_eq!(warned(jwt(&[EdDSA]), &[("main", ED_PUBLIC)]), [""; 0]);
     assert_eq!(warned(jwt(&[ES256]), &[("main", &format!("\n{EC_PUBLIC}\n"))]), [""; 0]);
 }
 
@@ -187,4 +193,17 @@ const RSA_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\n\
 const EC_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\n\
     MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV7\n\
     6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n\
+    -----END PUBLIC KEY-----";
+
+/// An RSA key of 1024 bits, made for this test.
+const SMALL_RSA_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\n\
+    MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkY71Z+GMbg7KY9m1NhtmEJfrg\n\
+    Me/jRo5234aGL60G0UCJvLSf9r199HC+Yu0EgXE4hHsCaTH5zKmdiMb8LOiq0UVl\n\
+    gNbGWSWKgVM6gGMMTYClcz1AI0tXteMAnAuRleVhPj42k/gjUPZx/3lnvK6tRTRN\n\
+    Q7slyfszSdBnIV4WrQIDAQAB\n\
+    -----END PUBLIC KEY-----";
+
+/// An Ed25519 key, made for this test.
+const ED_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\n\
+    MCowBQYDK2VwAyEAl1Nh/PBNQCmVb4fQABgc3iYDarzp7sttiAgkbcdpqR8=\n\
     -----END PUBLIC KEY-----";
