@@ -1,0 +1,293 @@
+//! The binary as a process, with a directory of its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::http::{self, Response};
+use super::{eventually, metric};
+
+/// A running gateway.
+pub struct Gateway {
+    settings: Settings,
+    directory: TempDir,
+    process: Process,
+}
+
+/// How a gateway is to be started.
+pub struct Settings {
+    routes: String,
+    top: String,
+    admin: String,
+    environment: Vec<(String, String)>,
+    files: Vec<(String, String)>,
+}
+
+struct Process {
+    child: Child,
+    listening: SocketAddr,
+    admin: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// The binary, to run one of its commands.
+pub fn hookswitch() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookswitch"));
+    command.env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// Sets a variable of the gateway's environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds top-level blocks, such as `limits:`.
+    pub fn top(mut self, yaml: &str) -> Self {
+        self.top.push_str(yaml);
+        self.top.push('\n');
+        self
+    }
+
+    /// Replaces the `admin:` block's content.
+    pub fn admin(mut self, yaml: &str) -> Self {
+        yaml.clone_into(&mut self.admin);
+        self
+    }
+
+    /// Puts a file beside `routes.yaml`.
+    pub fn file(mut self, name: &str, text: &str) -> Self {
+        self.files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Starts it and waits until it listens.
+    pub fn start(self) -> Gateway {
+        let directory = TempDir::new().unwrap();
+        for (name, text) in &self.files {
+            fs::write(directory.path().join(name), text).unwrap();
+        }
+        let path = directory.path().join("routes.yaml");
+        fs::write(&path, self.text(&directory, &self.routes)).unwrap();
+        let process = Process::start(&directory, &self.environment);
+        Gateway { settings: self, directory, process }
+    }
+
+    fn text(&self, directory: &TempDir, routes: &str) -> String {
+        format!(
+            "listen: 127.0.0.1:0\nadmin: {{ {} }}\nqueue: {{ embedded: {{ path: '{}' }} }}\n{}{}",
+            self.admin,
+            directory.path().join("data").display(),
+            self.top,
+            routes.replace("DIRECTORY", &directory.path().display().to_string()),
+        )
+    }
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Starts a gateway on the destinations and routes given as YAML. In it `DIRECTORY` is the gateway's own.
+    pub fn start(routes: &str) -> Self {
+        Self::with(routes).start()
+    }
+
+    /// The same with more to say.
+    pub fn with(routes: &str) -> Settings {
+        Settings {
+            routes: routes.to_owned(),
+            top: String::new(),
+            admin: "listen: 127.0.0.1:0".to_owned(),
+            environment: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    /// Where webhooks come in.
+    pub fn address(&self) -> SocketAddr {
+        self.process.listening
+    }
+
+    /// Where the admin listener is.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.process.admin
+    }
+
+    /// A file of the gateway's directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Posts a webhook.
+    pub fn post(&self, path: &str, headers: &[(String, String)], body: &[u8]) -> Response {
+        http::send(self.address(), "POST", path, headers, body)
+    }
+
+    /// Posts JSON without any header of its own, to a route under `auth: none`.
+    pub fn post_json(&self, path: &str, body: &Value) -> Response {
+        self.post(path, &[], body.to_string().as_bytes())
+    }
+
+    /// Asks the admin listener.
+    pub fn admin(&self, method: &str, path: &str) -> Response {
+        http::send(self.admin_address(), method, path, &[] as &[(&str, &str)], b"")
+    }
+
+    /// What `/metrics` says now.
+    pub fn metrics(&self) -> String {
+        let response = self.admin("GET", "/metrics");
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.text()
+    }
+
+    /// A metric's value now.
+    pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        metric(&self.metrics(), name, labels)
+    }
+
+    /// Waits until a metric has a value.
+    pub fn wait_for_metric(&self, name: &str, labels: &[(&str, &str)], value: f64) {
+        let mut last = f64::NAN;
+        let mut text = String::new();
+        let reached = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            eventually(&format!("{name}{labels:?} = {value}"), || {
+                text = self.metrics();
+                last = metric(&text, name, labels);
+                ((last - value).abs() < 1e-9).then_some(())
+            });
+        }));
+        if reached.is_err() {
+            let samples: Vec<&str> = text.lines().filter(|line| line.starts_with(name)).collect();
+            panic!("{name}{labels:?} is {last}, not {value}; its samples: {samples:#?}");
+        }
+    }
+
+    /// Waits until nothing is left to deliver.
+    pub fn wait_until_drained(&self) {
+        self.wait_for_metric("hookswitch_queue_pending", &[], 0.0);
+    }
+
+    /// What was logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.process.log.lock().unwrap().clone()
+    }
+
+    /// Waits for a line of the log that holds every one of `words`.
+    pub fn wait_for_log(&self, words: &[&str]) -> String {
+        eventually(&format!("a line of the log with {words:?}"), || {
+            self.log().into_iter().find(|line| words.iter().all(|word| line.contains(word)))
+        })
+    }
+
+    /// Writes the destinations and routes anew. Nothing is read before a reload.
+    pub fn write_routes(&self, routes: &str) {
+        self.write_file("routes.yaml", &self.settings.text(&self.directory, routes));
+    }
+
+    /// Writes the whole file anew.
+    pub fn write_file(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// What `routes.yaml` says now.
+    pub fn routes(&self) -> String {
+        fs::read_to_string(self.path("routes.yaml")).unwrap()
+    }
+
+    /// Sends a signal by name: `TERM`, `HUP`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {}", self.process.child.id())])
+            .status()
+            .expect("sh, to send a signal");
+        assert!(status.success());
+    }
+
+    /// Kills it as a power cut would.
+    pub fn kill9(&mut self) {
+        self.process.child.kill().unwrap();
+        self.process.child.wait().unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait_for_exit(&mut self) -> ExitStatus {
+        let child = &mut self.process.child;
+        eventually("the gateway's end", || child.try_wait().unwrap())
+    }
+
+    /// Starts it again on the same directory, after it ended or was killed.
+    pub fn restart(&mut self) {
+        let _ = self.process.child.kill();
+        let _ = self.process.child.wait();
+        self.process = Process::start(&self.directory, &self.settings.environment);
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.process.child.kill();
+        let _ = self.process.child.wait();
+        if thread::panicking() {
+            eprintln!("--- the gateway's log\n{}\n---", self.log().join("\n"));
+        }
+    }
+}
+
+// === impl Process ===
+
+impl Process {
+    fn start(directory: &TempDir, environment: &[(String, String)]) -> Self {
+        let mut child = hookswitch()
+            .args(["serve", "--config"])
+            .arg(directory.path().join("routes.yaml"))
+            .current_dir(directory.path())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (stderr, keeping) = (child.stderr.take().unwrap(), Arc::clone(&log));
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                keeping.lock().unwrap().push(line);
+            }
+        });
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        match addresses(stdout) {
+            Some((listening, admin)) => Self { child, listening, admin, log },
+            None => {
+                let status = child.wait();
+                panic!("the gateway did not start ({status:?}):\n{}", log.lock().unwrap().join("\n"));
+            }
+        }
+    }
+}
+
+/// Reads `{"listening":"...","admin":"..."}`, in one line or two, and goes on to read what follows.
+fn addresses(mut stdout: BufReader<std::process::ChildStdout>) -> Option<(SocketAddr, SocketAddr)> {
+    let (mut listening, mut admin) = (None, None);
+    while listening.is_none() || admin.is_none() {
+        let mut line = String::new();
+        if stdout.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let Ok(said) = serde_json::from_str::<Value>(&line) else { continue };
+        let address = |name: &str| said.get(name).and_then(Value::as_str).and_then(|text| text.parse().ok());
+        listening = listening.or(address("listening"));
+        admin = admin.or(address("admin"));
+    }
+    thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+    Some((listening?, admin?))
+}

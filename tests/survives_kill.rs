@@ -1,0 +1,154 @@
+//! What was acknowledged is delivered, whatever happens to the process: `kill -9` under load, again and again.
+//!
+//! `HOOKSWITCH_LONG_TESTS=1` makes it many rounds.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "in a test a panic is the report"
+)]
+
+mod support;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use serde_json::json;
+use support::{Answer, Destination, Gateway, http};
+
+/// Events that are acknowledged before the kill, at least.
+const ACKNOWLEDGED_FIRST: usize = 60;
+const SENDERS: usize = 4;
+
+/// Sends events until the gateway dies; gives the ids that were acknowledged.
+fn send_until_it_dies(
+    gateway: &Gateway,
+    round: usize,
+    acknowledged: &Arc<AtomicUsize>,
+) -> Vec<thread::JoinHandle<Vec<String>>> {
+    (0..SENDERS)
+        .map(|sender| {
+            let (address, acknowledged) = (gateway.address(), Arc::clone(acknowledged));
+            thread::spawn(move || {
+                let mut ids = Vec::new();
+                for number in 0..10_000 {
+                    let id = format!("{round}-{sender}-{number}");
+                    let body = json!({ "type": "t", "id": id, "padding": "x".repeat(500) }).to_string();
+                    match http::try_send(address, "POST", "/in", &[] as &[(&str, &str)], body.as_bytes()) {
+                        Ok(response) if response.status == 202 => {
+                            acknowledged.fetch_add(1, Ordering::SeqCst);
+                            ids.push(id);
+                        }
+                        // Killed, or just before: then nothing was promised.
+                        _ => break,
+                    }
+                }
+                ids
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn an_acknowledged_event_arrives_after_kill_9_under_load() {
+    let long = std::env::var("HOOKSWITCH_LONG_TESTS").is_ok_and(|value| value != "0" && !value.is_empty());
+    let rounds = if long { 25 } else { 3 };
+    let destination = Destination::start();
+    // Some attempts fail, so that retries are under way when it dies.
+    destination.answer_next((0..50).map(|number| Answer::Status(if number % 2 == 0 { 500 } else { 200 })));
+    let mut gateway = Gateway::start(&format!(
+        "
+destinations:
+  one: {{ url: '{}', retry: {{ initial: 1ms, max: 20ms, max_attempts: 1000000 }} }}
+  two: {{ url: '{}', retry: {{ initial: 1ms, max: 20ms, max_attempts: 1000000 }} }}
+routes:
+  - {{ name: in, path: /in, auth: none, deliver: [{{ to: one }}, {{ to: two }}] }}
+",
+        destination.url("/one"),
+        destination.url("/two")
+    ));
+    let mut promised: BTreeSet<String> = BTreeSet::new();
+    for round in 0..rounds {
+        let acknowledged = Arc::new(AtomicUsize::new(0));
+        let senders = send_until_it_dies(&gateway, round, &acknowledged);
+        support::eventually("events are acknowledged", || {
+            (acknowledged.load(Ordering::SeqCst) >= ACKNOWLEDGED_FIRST).then_some(())
+        });
+        gateway.kill9();
+        for sender in senders {
+            promised.extend(sender.join().unwrap());
+        }
+        gateway.restart();
+    }
+    assert!(promised.len() >= rounds * ACKNOWLEDGED_FIRST);
+    gateway.wait_until_drained();
+
+    let mut keys: HashMap<(String, String), BTreeSet<String>> = HashMap::new();
+    for arrived in destination.arrived() {
+        let id = arrived.json()["id"].as_str().unwrap().to_owned();
+        keys.entry((arrived.path.clone(), id)).or_default().insert(arrived.key());
+    }
+    for path in ["/one", "/two"] {
+        let lost: Vec<&String> =
+            promised.iter().filter(|id| !keys.contains_key(&(path.to_owned(), (*id).clone()))).collect();
+        assert!(
+            lost.is_empty(),
+            "{} of {} acknowledged events never came to {path}: {lost:?}",
+            lost.len(),
+            promised.len()
+        );
+    }
+    for (delivery, keys) in keys {
+        assert_eq!(keys.len(), 1, "{delivery:?} came under several Idempotency-Keys");
+    }
+    assert_eq!(gateway.metric("hookswitch_dead_letters", &[]), 0.0);
+}
+
+#[test]
+fn a_batch_is_kept_whole_or_not_at_all() {
+    let destination = Destination::start();
+    let mut gateway = Gateway::start(&format!(
+        "
+destinations: {{ one: {{ url: '{}' }} }}
+routes:
+  - {{ name: in, path: /in, auth: none, deliver: [{{ to: one }}] }}
+",
+        destination.url("/")
+    ));
+    let address = gateway.address();
+    let sender = thread::spawn(move || {
+        let mut acknowledged = Vec::new();
+        for batch in 0..10_000 {
+            let event = |number: usize| {
+                json!({ "specversion": "1.0", "id": format!("{batch}-{number}"), "source": "/s", "type": "t",
+                        "data": { "batch": batch } })
+            };
+            let body = json!((0..20).map(event).collect::<Vec<_>>()).to_string();
+            let headers = [("Content-Type", "application/cloudevents-batch+json")];
+            match http::try_send(address, "POST", "/in", &headers, body.as_bytes()) {
+                Ok(response) if response.status == 202 => acknowledged.push(batch),
+                _ => break,
+            }
+        }
+        acknowledged
+    });
+    destination.wait_for(100);
+    gateway.kill9();
+    let acknowledged = sender.join().unwrap();
+    gateway.restart();
+    gateway.wait_until_drained();
+    let mut batches: HashMap<u64, BTreeSet<String>> = HashMap::new();
+    for arrived in destination.arrived() {
+        let event = arrived.json();
+        batches.entry(event["data"]["batch"].as_u64().unwrap()).or_default().insert(event["id"].to_string());
+    }
+    for (batch, events) in &batches {
+        assert_eq!(events.len(), 20, "batch {batch} was kept in part");
+    }
+    for batch in acknowledged {
+        assert!(batches.contains_key(&batch), "batch {batch} was acknowledged and is gone");
+    }
+}
