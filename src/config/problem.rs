@@ -43,6 +43,11 @@ impl Problem {
         Self { severity: Severity::Warning, ..Self::error(place, message) }
     }
 
+    /// An error in an expression: `what` (the filter, the transform) cannot be compiled.
+    pub fn expression(place: Place, what: &str, message: &str, expected: Option<String>) -> Self {
+        Self { expected, ..Self::error(place, format!("{what} cannot be read: {message}")) }
+    }
+
     /// Says what was expected instead.
     #[must_use]
     pub fn expected(mut self, expected: impl Into<String>) -> Self {
@@ -93,6 +98,17 @@ impl Problems {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each, in the order in which it was found.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
     }
 
     /// All of them in the order of the file.

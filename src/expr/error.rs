@@ -38,7 +38,27 @@ pub enum RenderError {
         /// The path as the configuration has it.
         path: String,
     },
+    /// A path in a URL finds `.` or `..`, which would lead to another place than the configuration
+    /// names: URL parsers resolve them even where they are percent-encoded.
+    #[error("the event has `.` or `..` at {path}, which cannot be a part of a URL's path")]
+    DotSegment {
+        /// The path as the configuration has it.
+        path: String,
+    },
     /// The evaluation was given up.
     #[error(transparent)]
     Eval(#[from] EvalError),
+}
+
+// === impl ExprError ===
+
+impl ExprError {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), expected: None }
+    }
+
+    pub(super) fn expecting(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
 }

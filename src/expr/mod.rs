@@ -3,17 +3,42 @@
 //! What a person wrote is parsed and checked once, when the configuration is compiled; what runs
 //! per event are the types below. Every evaluation has a node budget, so that no expression and no
 //! payload costs more than a bounded time.
+//!
+//! The rooms, from the ground up:
+//!
+//! | room | holds |
+//! | --- | --- |
+//! | `error` | what can be wrong with an expression, and what can go wrong with a right one |
+//! | `jsonpath` | RFC 9535 itself: text to checked program, and the evaluator |
+//! | `query`, `predicate` | the two public faces of a program: what it finds, and whether it holds |
+//! | `contradiction` | why a predicate can never hold |
+//! | `holes` | text with holes, before anybody knows what is in them |
+//! | `text` | holes that are JSONPath: URLs, header values, strings of a template |
+//! | `template` | the shape of what goes out |
+//! | `selector`, `choices` | how a value is taken from a request, and what if it is not there |
+//! | `nearest` | "did you mean" |
+//!
+//! Deliberately absent: patterns (`match`, `search`) that come from the payload, functions that RFC 9535
+//! does not have, and anything that reads a clock, a file or the network.
 
+#[cfg(test)]
+mod arbitrary;
+mod choices;
+mod contradiction;
 mod error;
+mod holes;
+mod jsonpath;
+mod nearest;
 mod predicate;
 mod query;
 mod selector;
 mod template;
 mod text;
 
+pub use choices::Choices;
 pub use error::{EvalError, ExprError, RenderError};
 pub use predicate::Predicate;
 pub use query::{Found, Query, Step};
-pub use selector::{Choices, RequestScope, Selected, Selector};
+pub use selector::{RequestScope, Selected, Selector};
 pub use template::Template;
 pub use text::{Escape, Text};

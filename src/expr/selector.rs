@@ -2,20 +2,35 @@
 
 use std::borrow::Cow;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
+use url::form_urlencoded;
 
-use super::{EvalError, ExprError};
+use super::nearest::nearest;
+use super::{EvalError, ExprError, Query};
+
+const FORMS: &str = "`$.json.path`, `envelope:$.json.path`, `header:Name`, `query:name`, `path:name`, `form:name`, \
+                     `body:sha256` or `data:sha256`";
+const KINDS: [&str; 7] = ["header", "query", "path", "form", "body", "data", "envelope"];
 
 /// A compiled selector: `$.json.path`, `envelope:$.json.path`, `header:Name`, `query:name`, `path:name`,
-/// `form:name`, `body:sha256`, `data:sha256`.
+/// `form:name`, `body:sha256`, `data:sha256`. Of a JSONPath that finds many nodes, the first counts.
 #[derive(Debug, Clone)]
-pub struct Selector(());
+pub struct Selector(Place);
 
-/// Ordered fallbacks: of several ways to a value, the first that gives one. A way is a selector, text with
-/// selectors in braces, or a fixed value under a predicate.
+/// Where in a request a value stands.
 #[derive(Debug, Clone)]
-pub struct Choices(());
+enum Place {
+    Header(HeaderName),
+    QueryParameter(Box<str>),
+    PathParameter(Box<str>),
+    FormField(Box<str>),
+    BodySha256,
+    DataSha256,
+    Json(Query),
+    Envelope(Query),
+}
 
 /// What selectors look at.
 #[derive(Debug, Clone, Copy)]
@@ -49,65 +64,254 @@ pub enum Selected<'a> {
     Several(Cow<'a, str>),
 }
 
+// === impl Selector ===
+
 impl Selector {
     /// Compiles a selector.
     ///
     /// # Errors
     /// Where it is none.
-    pub fn parse(_text: &str) -> Result<Self, ExprError> {
-        todo!()
+    pub fn parse(text: &str) -> Result<Self, ExprError> {
+        if text.starts_with('$') {
+            return Query::parse(text).map(|query| Self(Place::Json(query)));
+        }
+        let Some((kind, name)) = text.split_once(':') else { return Err(unknown(text, text)) };
+        match (kind, name) {
+            ("envelope", path) if path.starts_with('$') => Query::parse(path).map(Place::Envelope),
+            ("header", name) => HeaderName::from_bytes(name.as_bytes()).map(Place::Header).map_err(|_| {
+                ExprError::new(format!("`{name}` is no name of a header")).expecting("such as `header:X-Signature`")
+            }),
+            ("body", "sha256") => Ok(Place::BodySha256),
+            ("data", "sha256") => Ok(Place::DataSha256),
+            ("query" | "path" | "form", "") => {
+                Err(ExprError::new(format!("`{text}` lacks a name")).expecting(format!("such as `{kind}:token`")))
+            }
+            ("query", name) => Ok(Place::QueryParameter(name.into())),
+            ("path", name) => Ok(Place::PathParameter(name.into())),
+            ("form", name) => Ok(Place::FormField(name.into())),
+            _ => Err(unknown(text, kind)),
+        }
+        .map(Self)
     }
 
     /// The header that it reads, in lower case, if it reads one.
     #[must_use]
     pub fn header_name(&self) -> Option<&str> {
-        todo!()
+        match &self.0 {
+            Place::Header(name) => Some(name.as_str()),
+            _ => None,
+        }
     }
 
     /// Whether it looks into the parsed body (`$...` or `envelope:$...`).
     #[must_use]
-    pub fn needs_json(&self) -> bool {
-        todo!()
+    pub const fn needs_json(&self) -> bool {
+        matches!(self.0, Place::Json(_) | Place::Envelope(_))
     }
 
-    /// Takes the value.
+    /// Takes the value, which never is empty: an empty one is nothing.
     ///
     /// # Errors
     /// Where a query visits too many nodes.
-    pub fn select<'a>(&self, _scope: &RequestScope<'a>) -> Result<Selected<'a>, EvalError> {
-        todo!()
+    pub fn select<'a>(&self, scope: &RequestScope<'a>) -> Result<Selected<'a>, EvalError> {
+        match &self.0 {
+            Place::Header(name) => Ok(select_header(scope.headers, name)),
+            Place::QueryParameter(name) => Ok(select_field(scope.query.as_bytes(), name)),
+            Place::FormField(name) => Ok(select_field(scope.body, name)),
+            Place::PathParameter(name) => {
+                let values = scope.path_params.iter().filter(|(known, _)| known == name);
+                Ok(Selected::of(values.map(|(_, value)| Cow::Borrowed(&**value))))
+            }
+            Place::BodySha256 => Ok(Selected::One(sha256(scope.body).into())),
+            Place::DataSha256 => Ok(Selected::One(sha256(scope.data).into())),
+            Place::Json(query) => select_json(query, scope.json),
+            Place::Envelope(query) => select_json(query, scope.envelope),
+        }
     }
 }
 
-impl Choices {
-    /// No way to a value: what is left out of a configuration.
+fn unknown(text: &str, kind: &str) -> ExprError {
+    let forms = format!("one of {FORMS}");
+    let expected = match nearest(kind, &KINDS) {
+        Some(meant) if meant != kind => format!("did you mean `{meant}:`? A selector is {forms}"),
+        _ => forms,
+    };
+    ExprError::new(format!("`{text}` is no selector")).expecting(expected)
+}
+
+/// A field with a value that is not UTF-8 is nothing: whatever it says, it cannot be compared with text.
+fn select_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Selected<'a> {
+    let values: Result<Vec<_>, _> =
+        headers.get_all(name).iter().map(|value| std::str::from_utf8(value.as_bytes()).map(Cow::Borrowed)).collect();
+    values.map_or(Selected::Nothing, |values| Selected::of(values.into_iter()))
+}
+
+fn select_field<'a>(encoded: &'a [u8], name: &str) -> Selected<'a> {
+    let fields = form_urlencoded::parse(encoded);
+    Selected::of(fields.filter(|(known, _)| known == name).map(|(_, value)| value))
+}
+
+fn select_json<'a>(query: &Query, root: Option<&'a Value>) -> Result<Selected<'a>, EvalError> {
+    let Some(root) = root else { return Ok(Selected::Nothing) };
+    Ok(match query.first(root, root)? {
+        Some(Value::String(text)) if !text.is_empty() => Selected::One(Cow::Borrowed(text)),
+        Some(Value::Number(number)) => Selected::One(Cow::Owned(number.to_string())),
+        Some(Value::Bool(bool)) => Selected::One(Cow::Borrowed(if *bool { "true" } else { "false" })),
+        _ => Selected::Nothing,
+    })
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+// === impl Selected ===
+
+impl<'a> Selected<'a> {
+    /// The value: of several, the first.
     #[must_use]
-    pub const fn none() -> Self {
-        Self(())
+    pub fn into_value(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Nothing => None,
+            Self::One(value) | Self::Several(value) => Some(value),
+        }
     }
 
-    /// Adds a way: a selector, or text with selectors in braces (`{envelope:$.event.id}:{$.uuid}`; every
-    /// one of them has to give a value).
-    ///
-    /// # Errors
-    /// Where the text is neither.
-    pub fn or_select(self, _text: &str) -> Result<Self, ExprError> {
-        todo!()
+    /// An empty value is no value, and yet counts where it stands beside another: a request that says two
+    /// things is not taken for one that says one.
+    fn of(mut values: impl Iterator<Item = Cow<'a, str>>) -> Self {
+        let Some(first) = values.next() else { return Self::Nothing };
+        let Some(second) = values.next() else {
+            return if first.is_empty() { Self::Nothing } else { Self::One(first) };
+        };
+        [first, second].into_iter().chain(values).find(|value| !value.is_empty()).map_or(Self::Nothing, Self::Several)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::expr::arbitrary::text;
+
+    fn empty_scope(headers: &HeaderMap) -> RequestScope<'_> {
+        RequestScope { headers, query: "", path_params: &[], body: b"", json: None, envelope: None, data: b"" }
     }
 
-    /// Adds a way: `value`, where `when` holds with `$` being the scope's `json`.
-    ///
-    /// # Errors
-    /// Where `when` is not a predicate.
-    pub fn or_value_when(self, _value: &str, _when: &str) -> Result<Self, ExprError> {
-        todo!()
+    fn select<'a>(text: &str, scope: &RequestScope<'a>) -> Selected<'a> {
+        Selector::parse(text).unwrap().select(scope).unwrap()
     }
 
-    /// The first value that one of the ways gives, never empty.
-    ///
-    /// # Errors
-    /// Where a query visits too many nodes.
-    pub fn choose<'a>(&self, _scope: &RequestScope<'a>) -> Result<Option<Cow<'a, str>>, EvalError> {
-        todo!()
+    fn one(text: &str) -> Selected<'_> {
+        Selected::One(text.into())
+    }
+
+    fn several(text: &str) -> Selected<'_> {
+        Selected::Several(text.into())
+    }
+
+    #[test]
+    fn a_header_is_found_in_any_case_and_counted() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-signature", HeaderValue::from_static("abc"));
+        headers.append("x-twice", HeaderValue::from_static(""));
+        headers.append("x-twice", HeaderValue::from_static("b"));
+        headers.append("x-empty", HeaderValue::from_static(""));
+        headers.append("x-bytes", HeaderValue::from_bytes(b"a\xff").unwrap());
+        headers.append("x-utf8", HeaderValue::from_bytes("é".as_bytes()).unwrap());
+        let scope = empty_scope(&headers);
+        assert_eq!(select("header:X-Signature", &scope), one("abc"));
+        assert_eq!(select("header:X-TWICE", &scope), several("b"));
+        assert_eq!(select("header:X-Utf8", &scope), one("é"));
+        for name in ["X-Empty", "X-Bytes", "X-Other"] {
+            assert_eq!(select(&format!("header:{name}"), &scope), Selected::Nothing);
+        }
+        assert_eq!(Selector::parse("header:X-Signature").unwrap().header_name(), Some("x-signature"));
+    }
+
+    #[test]
+    fn query_and_form_are_decoded_and_counted() {
+        let headers = HeaderMap::new();
+        let scope = RequestScope { query: "t=a%2Fb+c&t2=1&t2=2&e=", body: b"na%20me=x%26y", ..empty_scope(&headers) };
+        assert_eq!(select("query:t", &scope), one("a/b c"));
+        assert_eq!(select("query:t2", &scope), several("1"));
+        assert_eq!(select("query:e", &scope), Selected::Nothing);
+        assert_eq!(select("form:na me", &scope), one("x&y"));
+        assert_eq!(select("form:t", &scope), Selected::Nothing);
+    }
+
+    #[test]
+    fn a_path_parameter_is_found_by_its_name() {
+        let headers = HeaderMap::new();
+        let params = [("hook".into(), "orders".into())];
+        let scope = RequestScope { path_params: &params, ..empty_scope(&headers) };
+        assert_eq!(select("path:hook", &scope), one("orders"));
+        assert_eq!(select("path:Hook", &scope), Selected::Nothing);
+    }
+
+    #[test]
+    fn hashes_are_lower_case_hex_of_body_and_data() {
+        let headers = HeaderMap::new();
+        let scope = RequestScope { body: b"abc", ..empty_scope(&headers) };
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(select("body:sha256", &scope), one(abc));
+        assert_eq!(select("data:sha256", &scope), one(empty));
+    }
+
+    #[test]
+    fn json_gives_scalars_and_nothing_else() {
+        let headers = HeaderMap::new();
+        let json = json!({"s": "text", "n": 1.50, "b": false, "null": null, "o": {}, "a": ["x"], "e": ""});
+        let envelope = json!({"s": "outer"});
+        let scope = RequestScope { json: Some(&json), envelope: Some(&envelope), ..empty_scope(&headers) };
+        assert_eq!(select("$.s", &scope), one("text"));
+        assert_eq!(select("$.n", &scope), one("1.5"));
+        assert_eq!(select("$.b", &scope), one("false"));
+        assert_eq!(select("$.a[*]", &scope), one("x"));
+        assert_eq!(select("envelope:$.s", &scope), one("outer"));
+        for path in ["$.null", "$.o", "$.a", "$.e", "$.other"] {
+            assert_eq!(select(path, &scope), Selected::Nothing);
+        }
+        assert_eq!(select("$.s", &empty_scope(&headers)), Selected::Nothing);
+    }
+
+    #[test]
+    fn a_string_of_the_payload_is_borrowed() {
+        let headers = HeaderMap::new();
+        let json = json!({"s": "text"});
+        let scope = RequestScope { json: Some(&json), ..empty_scope(&headers) };
+        assert!(matches!(select("$.s", &scope), Selected::One(Cow::Borrowed("text"))));
+    }
+
+    #[test]
+    fn only_json_needs_json() {
+        for (text, needs) in [("$.a", true), ("envelope:$.a", true), ("header:A", false), ("body:sha256", false)] {
+            assert_eq!(Selector::parse(text).unwrap().needs_json(), needs);
+        }
+    }
+
+    #[test]
+    fn what_is_no_selector_is_told_the_forms_and_the_nearest() {
+        for text in
+            ["", "type", "hedaer:X", "header:", "header:a b", "query:", "body:md5", "envelope:x", "@.a", "$.a b"]
+        {
+            assert!(Selector::parse(text).is_err(), "{text}");
+        }
+        let expected = Selector::parse("hedaer:X").unwrap_err().expected.unwrap();
+        assert!(expected.starts_with("did you mean `header:`?"), "{expected}");
+        assert!(Selector::parse("type").unwrap_err().expected.unwrap().contains("`$.json.path`"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in text()) {
+            let _ = Selector::parse(&text);
+        }
     }
 }

@@ -1,10 +1,17 @@
 //! The first stage: a request, read to its end within its bounds.
 
-use bytes::Bytes;
-use http::{HeaderMap, Method};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http::{HeaderMap, Method, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::expr::RequestScope;
-use crate::model::Timestamp;
+use crate::model::{Clock, Timestamp};
 
 /// A request, read to its end within its bounds. Nothing in it is to be believed yet.
 #[derive(Debug)]
@@ -25,7 +32,105 @@ pub struct Received {
     pub received_at: Timestamp,
 }
 
+/// How much a request's body may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// The largest body, in bytes.
+    pub max_body: u64,
+    /// How long the client may take to send it.
+    pub body_timeout: Duration,
+}
+
+/// The memory that bodies under way may take together, so that many clients at once cannot fill the machine.
+#[derive(Debug, Clone)]
+pub struct BodyBudget(Arc<Semaphore>);
+
+/// A share of a [`BodyBudget`], given back when it is dropped.
+#[derive(Debug, Default)]
+pub struct BodyShare(Option<OwnedSemaphorePermit>);
+
+/// Why a request could not be read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// It has both a `Content-Length` and a `Transfer-Encoding`: two readers could see two requests (RFC 9112,
+    /// section 6.1).
+    #[error("the request has both Content-Length and Transfer-Encoding")]
+    Framing,
+    /// The body is larger than the route takes.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// The most that the route takes, in bytes.
+        limit: u64,
+    },
+    /// The body did not arrive in time.
+    #[error("the body did not arrive in time")]
+    Timeout,
+    /// The client went away, or what it sent is not HTTP.
+    #[error("the client broke off")]
+    Broken,
+    /// The bodies under way take all the memory they may.
+    #[error("too many bodies are under way at once")]
+    Busy,
+}
+
+// === impl BodyBudget ===
+
+/// A budget is counted in units of this many bytes.
+const BUDGET_UNIT: u64 = 1024;
+
+impl BodyBudget {
+    /// A budget of `bytes` bytes.
+    #[must_use]
+    pub fn new(bytes: u64) -> Self {
+        let units = usize::try_from(bytes / BUDGET_UNIT).unwrap_or(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Adds `bytes` bytes to `share`.
+    fn take(&self, share: &mut BodyShare, bytes: u64) -> Result<(), ReceiveError> {
+        let units = u32::try_from(bytes.div_ceil(BUDGET_UNIT)).map_err(|_| ReceiveError::Busy)?;
+        let more = Arc::clone(&self.0).try_acquire_many_owned(units).map_err(|_| ReceiveError::Busy)?;
+        match &mut share.0 {
+            Some(permit) => permit.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+}
+
+// === impl Received ===
+
 impl Received {
+    /// Reads a request to its end. The share of the budget is to be held until the request is answered.
+    ///
+    /// # Errors
+    /// Where it breaks a bound, or off.
+    pub async fn read(
+        head: Parts,
+        body: Incoming,
+        path_params: Vec<(Box<str>, Box<str>)>,
+        bounds: Bounds,
+        budget: &BodyBudget,
+        clock: &dyn Clock,
+    ) -> Result<(Self, BodyShare), ReceiveError> {
+        if head.headers.contains_key(header::CONTENT_LENGTH) && head.headers.contains_key(header::TRANSFER_ENCODING) {
+            return Err(ReceiveError::Framing);
+        }
+        let reading = read_body(body, bounds.max_body, budget);
+        let (body, share) = tokio::time::timeout(bounds.body_timeout, reading).await.map_err(|_| ReceiveError::Timeout)??;
+        let received = Self {
+            method: head.method,
+            path: head.uri.path().into(),
+            query: head.uri.query().unwrap_or_default().into(),
+            path_params,
+            headers: head.headers,
+            body,
+            received_at: clock.now(),
+        };
+        Ok((received, share))
+    }
+
     /// What selectors look at before the body is parsed.
     #[must_use]
     pub fn scope(&self) -> RequestScope<'_> {
@@ -39,4 +144,38 @@ impl Received {
             data: &self.body,
         }
     }
+}
+
+async fn read_body(mut body: Incoming, limit: u64, budget: &BodyBudget) -> Result<(Bytes, BodyShare), ReceiveError> {
+    let announced = body.size_hint();
+    if announced.lower() > limit {
+        return Err(ReceiveError::TooLarge { limit });
+    }
+    let mut share = BodyShare::default();
+    let mut held = announced.lower();
+    budget.take(&mut share, held)?;
+    let mut whole = BytesMut::new();
+    let mut first = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| ReceiveError::Broken)?.into_data() else { continue };
+        let length = (first.len() + whole.len() + data.len()) as u64;
+        if length > limit {
+            return Err(ReceiveError::TooLarge { limit });
+        }
+        if length > held {
+            budget.take(&mut share, length - held)?;
+            held = length;
+        }
+        if first.is_empty() && whole.is_empty() {
+            // Most bodies arrive in one piece, which then is not copied.
+            first = data;
+            continue;
+        }
+        if whole.is_empty() {
+            whole.reserve(usize::try_from(held).unwrap_or_default());
+            whole.extend_from_slice(&std::mem::take(&mut first));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok((if whole.is_empty() { first } else { whole.freeze() }, share))
 }

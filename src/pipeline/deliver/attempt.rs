@@ -2,47 +2,326 @@
 
 use std::time::Duration;
 
-use super::Target;
+use super::answer::{Response, retry_after};
+use super::{Answer, Outbound, Target, excerpt};
 use crate::expr::RenderError;
-use crate::model::{DeliveryId, Event, Outcome, Timestamp};
+use crate::model::{DeliveryId, Event, Timestamp};
 use crate::pipeline::Payload;
 
 /// The pooled HTTP client that all attempts share.
 #[derive(Debug, Clone)]
-pub struct Client(());
-
-/// How a try ended, before the retry policy has its say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The status, where there was an answer.
-    pub status: Option<u16>,
-    /// Delivered, or why not: `Retry` where another try may do better, `DeadLetter` where it cannot.
-    pub outcome: Outcome,
-    /// How long the destination asks us to wait (`Retry-After`), at most a day.
-    pub retry_after: Option<Duration>,
-    /// What happened, in a sentence for a person: at most `Attempt::DETAIL_LIMIT` bytes, never anything we sent.
-    pub detail: Box<str>,
+pub struct Client {
+    http: reqwest::Client,
 }
 
+/// The most that is read of a response's body, in bytes.
+const RESPONSE_LIMIT: usize = 64 * 1024;
+/// A destination that does not take a connection for this long is down, whatever its `timeout` allows.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Below the idle timeouts that servers and balancers commonly have (60 s and more), so that it is rarely the other
+/// side that closes a connection just when it is used again.
+const POOL_IDLE: Duration = Duration::from_secs(30);
+const POOL_IDLE_PER_HOST: usize = 64;
+/// An HTTP/2 connection that has died in silence would take every attempt to its host with it.
+const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
+const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+// === impl Client ===
+
 impl Client {
-    /// Builds the client.
+    /// Builds the client. The certificate authorities are those of the operating system.
     ///
     /// # Errors
     /// Where TLS cannot be set up.
     pub fn new() -> Result<Self, reqwest::Error> {
-        todo!()
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .tcp_nodelay(true)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
+            .http2_keep_alive_interval(HTTP2_PING_EVERY)
+            .http2_keep_alive_timeout(HTTP2_PING_TIMEOUT)
+            .build()?;
+        Ok(Self { http })
     }
 
-    /// Sends one delivery once. `now` is for `Retry-After` in its form of a date.
+    /// Sends one delivery once: attempt `number` (the first is 1) of the delivery `id`. `now` is for `Retry-After` in
+    /// its form of a date.
+    ///
+    /// Only a 2xx whose response was read to its end, or to 64 KiB, is delivered. The target's `timeout` covers all of
+    /// it, from connecting to the last byte.
     pub async fn attempt(
         &self,
-        _target: &Target,
-        _event: &Event,
-        _payload: Result<Payload, RenderError>,
-        _id: DeliveryId,
-        _number: u32,
-        _now: Timestamp,
+        target: &Target,
+        event: &Event,
+        payload: Result<Payload, RenderError>,
+        id: DeliveryId,
+        number: u32,
+        now: Timestamp,
     ) -> Answer {
-        todo!()
+        let outbound =
+            match payload.map_err(Into::into).and_then(|payload| Outbound::new(target, event, payload, id, number)) {
+                Ok(outbound) => outbound,
+                Err(error) => return Answer::not_sent(&error),
+            };
+        let mut request = outbound.into_request();
+        *request.timeout_mut() = Some(target.timeout);
+        match self.http.execute(request).await {
+            Ok(response) => Answer::received(&read(response, target, now).await, target),
+            Err(error) => Answer::failed(&error, target),
+        }
+    }
+}
+
+/// Reads a response to its end or its bound. Where it is longer it is dropped, and its connection with it.
+async fn read(mut response: reqwest::Response, target: &Target, now: Timestamp) -> Response {
+    let keep = excerpt::needed(target.secrets());
+    let mut start = Vec::new();
+    let mut length = 0_usize;
+    let broken = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                let room = keep.saturating_sub(start.len());
+                start.extend(chunk.iter().take(room));
+                length = length.saturating_add(chunk.len());
+                if length > RESPONSE_LIMIT {
+                    break None;
+                }
+            }
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    Response { status: response.status(), retry_after: retry_after(response.headers(), now), start, broken }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{destination, event, headers, id, payload, target};
+    use super::super::scripted::{Scripted, Step};
+    use super::*;
+    use crate::config::{At, Span, file};
+    use crate::model::{Outcome, Reason, Secret};
+
+    const NOW: Timestamp = Timestamp::from_seconds(784_111_777);
+
+    async fn attempt_at(file: &file::Destination) -> Answer {
+        let client = Client::new().unwrap();
+        client.attempt(&target(file), &event("{}"), Ok(payload()), id(), 1, NOW).await
+    }
+
+    async fn answer_to(response: &str) -> Answer {
+        let server = Scripted::answering(response).await;
+        attempt_at(&destination(&server.url("/"))).await
+    }
+
+    async fn answer_to_steps(steps: impl Into<Vec<Step>>) -> Answer {
+        let server = Scripted::start(steps).await;
+        attempt_at(&destination(&server.url("/"))).await
+    }
+
+    fn send(bytes: &str) -> Step {
+        Step::Send(bytes.into())
+    }
+
+    fn with_timeout(url: &str, millis: u64) -> file::Destination {
+        let timeout = Some(At::nowhere(Span(Duration::from_millis(millis))));
+        file::Destination { timeout, ..destination(url) }
+    }
+
+    #[tokio::test]
+    async fn a_2xx_is_delivered() {
+        for (response, status) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", 200),
+            ("HTTP/1.1 204 No Content\r\n\r\n", 204),
+            ("HTTP/1.1 202 Accepted\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 202),
+        ] {
+            let answer = answer_to(response).await;
+            assert_eq!((answer.outcome, answer.status), (Outcome::Delivered, Some(status)), "{answer:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_500_is_not_delivered_and_says_what_the_destination_said() {
+        let answer = answer_to("HTTP/1.1 500 Oops\r\ncontent-length: 12\r\n\r\nno\r\ndatabase").await;
+        assert_eq!(answer.outcome, Outcome::Retry(Reason::ServerError));
+        assert_eq!((answer.status, &*answer.detail), (Some(500), "answered 500: no  database"));
+    }
+
+    #[tokio::test]
+    async fn a_4xx_is_left_to_the_retry_policy() {
+        for status in [404, 410, 422] {
+            let answer = answer_to(&format!("HTTP/1.1 {status} No\r\ncontent-length: 0\r\n\r\n")).await;
+            assert_eq!(answer.outcome, Outcome::Retry(Reason::ClientError));
+            assert_eq!((answer.status, &*answer.detail), (Some(status), &*format!("answered {status}")));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_not_followed() {
+        let elsewhere = Scripted::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        for status in [301, 302, 303, 307, 308] {
+            let location = elsewhere.url("/stolen");
+            let response = format!("HTTP/1.1 {status} Moved\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
+            assert_eq!(answer_to(&response).await.outcome, Outcome::DeadLetter(Reason::Redirect));
+        }
+        assert_eq!(elsewhere.connections(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_429_says_how_long_to_wait() {
+        for value in ["90", "Sun, 06 Nov 1994 08:51:07 GMT"] {
+            let response = format!("HTTP/1.1 429 Slow\r\nretry-after: {value}\r\ncontent-length: 0\r\n\r\n");
+            let answer = answer_to(&response).await;
+            assert_eq!(answer.outcome, Outcome::Retry(Reason::RateLimited));
+            assert_eq!(answer.retry_after, Some(Duration::from_secs(90)));
+        }
+        let answer = answer_to("HTTP/1.1 200 OK\r\nretry-after: 90\r\ncontent-length: 0\r\n\r\n").await;
+        assert_eq!(answer.retry_after, None, "of a success it means nothing");
+    }
+
+    #[tokio::test]
+    async fn an_interim_answer_is_not_the_answer() {
+        let early = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
+        let answer = answer_to(&format!("{early}HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n")).await;
+        assert_eq!(answer.outcome, Outcome::Retry(Reason::ServerError));
+        let answer = answer_to("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n").await;
+        assert_eq!(answer.outcome, Outcome::Retry(Reason::UnexpectedStatus));
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_is_no_connection() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        drop(listener);
+        let answer = attempt_at(&destination(&format!("http://{addr}/secret?token=t0psecret"))).await;
+        assert_eq!((answer.outcome, answer.status), (Outcome::Retry(Reason::Connect), None));
+        assert!(answer.detail.contains(&addr.to_string()), "{}", answer.detail);
+        assert!(!answer.detail.contains("secret"), "{}", answer.detail);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_host_is_a_matter_of_dns() {
+        let answer = attempt_at(&destination("http://name.invalid/")).await;
+        assert_eq!(answer.outcome, Outcome::Retry(Reason::Dns), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn tls_to_a_port_that_does_not_speak_it_is_a_matter_of_tls() {
+        for steps in [vec![send("HTTP/1.1 400 Bad Request\r\n\r\n"), Step::Close], vec![Step::Close]] {
+            let server = Scripted::start(steps).await;
+            let answer = attempt_at(&destination(&format!("https://{}/", server.addr))).await;
+            assert_eq!(answer.outcome, Outcome::Retry(Reason::Tls), "{answer:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_http_is_a_broken_response() {
+        for steps in [
+            vec![send("SSH-2.0-OpenSSH_9.2p1 Debian\r\n"), Step::Hang],
+            vec![send("HTTP/1.1 200"), Step::Close],
+            vec![send("HTTP/1.1 200 OK\r\nx: "), Step::SendForEver(vec![b'x'; 16 * 1024])],
+            vec![Step::Close],
+            vec![Step::Reset],
+        ] {
+            let answer = answer_to_steps(steps.clone()).await;
+            assert_eq!(answer.outcome, Outcome::Retry(Reason::BrokenResponse), "{steps:?}: {answer:?}");
+            assert_eq!(answer.status, None);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_2xx_that_breaks_off_is_not_delivered() {
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf";
+        for end in [Step::Reset, Step::Close] {
+            let answer = answer_to_steps([send(head), end]).await;
+            assert_eq!(answer.outcome, Outcome::Retry(Reason::BrokenResponse), "{answer:?}");
+            assert_eq!(answer.status, Some(200));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_breaks_off_is_still_that_refusal() {
+        let answer = answer_to_steps([send("HTTP/1.1 410 Gone\r\ncontent-length: 100\r\n\r\nhalf"), Step::Close]).await;
+        assert_eq!((answer.outcome, answer.status), (Outcome::Retry(Reason::ClientError), Some(410)));
+        assert_eq!(&*answer.detail, "answered 410: half");
+    }
+
+    #[tokio::test]
+    async fn an_endless_response_is_read_to_the_bound_and_cut_off() {
+        let head = send("HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n");
+        let server = Scripted::start([head, Step::SendForEver(vec![b'x'; 16 * 1024])]).await;
+        let answer = attempt_at(&destination(&server.url("/"))).await;
+        assert_eq!(answer.outcome, Outcome::Delivered);
+        // The bound, and what fits into the sockets' buffers.
+        assert!(server.cut_off().await < 32 * 1024 * 1024);
+
+        let head = send("HTTP/1.1 500 Oops\r\n\r\n");
+        let answer = answer_to_steps([head, Step::SendForEver(vec![b'x'; 16 * 1024])]).await;
+        assert_eq!(answer.outcome, Outcome::Retry(Reason::ServerError));
+        assert!(answer.detail.len() < 600, "{}", answer.detail.len());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_come_or_does_not_end_is_a_timeout() {
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nh";
+        for (steps, status) in [(vec![Step::Hang], None), (vec![send(head), Step::Hang], Some(200))] {
+            let server = Scripted::start(steps).await;
+            let answer = attempt_at(&with_timeout(&server.url("/"), 50)).await;
+            assert_eq!((answer.outcome, answer.status), (Outcome::Retry(Reason::Timeout), status), "{answer:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn attempts_share_a_connection_and_the_idempotency_key_and_say_their_number() {
+        let server = Scripted::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        let (client, target) = (Client::new().unwrap(), target(&destination(&server.url("/"))));
+        for number in 1..=3 {
+            let answer = client.attempt(&target, &event("{}"), Ok(payload()), id(), number, NOW).await;
+            assert_eq!(answer.outcome, Outcome::Delivered);
+        }
+        assert_eq!(server.connections(), 1);
+        let requests = server.requests();
+        for (number, request) in (1..).zip(&requests) {
+            assert!(request.contains(&format!("\r\nidempotency-key: {}\r\n", id())), "{request}");
+            assert!(request.contains(&format!("\r\nhookswitch-attempt: {number}\r\n")), "{request}");
+        }
+        assert_eq!(requests.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_rendered_is_given_up_without_a_connection() {
+        let server = Scripted::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        let client = Client::new().unwrap();
+        let missing = RenderError::Missing { path: "$.data.email".into() };
+        let plain = target(&destination(&server.url("/")));
+        let answer = client.attempt(&plain, &event("{}"), Err(missing), id(), 1, NOW).await;
+        assert_eq!(answer.outcome, Outcome::DeadLetter(Reason::Transform));
+        assert!(answer.detail.contains("$.data.email"), "{}", answer.detail);
+
+        let by_id = target(&destination(&server.url("/{$.data.id}")));
+        let answer = client.attempt(&by_id, &event("{}"), Ok(payload()), id(), 1, NOW).await;
+        assert_eq!(answer.outcome, Outcome::DeadLetter(Reason::Transform));
+
+        let fields = headers(&[("X-Name", "{$.data.name}")]);
+        let named = target(&file::Destination { headers: fields, ..destination(&server.url("/")) });
+        let answer = client.attempt(&named, &event(r#"{"name":"a\r\nx-admin: 1"}"#), Ok(payload()), id(), 1, NOW).await;
+        assert_eq!(answer.outcome, Outcome::DeadLetter(Reason::InvalidRequest));
+        assert!(!answer.detail.contains("admin"), "{}", answer.detail);
+        assert_eq!(server.connections(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_echoed_credential_is_not_kept() {
+        let body = r#"{"authorization":"Bearer hunter2hunter2","why":"old"}"#;
+        let echo = format!("HTTP/1.1 403 No\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let server = Scripted::answering(&echo).await;
+        let auth = file::DestinationAuth::Bearer(At::nowhere(Secret::new("hunter2hunter2".into())));
+        let file = file::Destination { auth: Some(At::nowhere(auth)), ..destination(&server.url("/")) };
+        let answer = attempt_at(&file).await;
+        assert!(server.requests()[0].contains("\r\nauthorization: Bearer hunter2hunter2\r\n"));
+        assert_eq!(&*answer.detail, r#"answered 403: {"authorization":"Bearer ***","why":"old"}"#);
     }
 }

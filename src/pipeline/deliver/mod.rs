@@ -1,9 +1,29 @@
 //! The last stage: one HTTP try of a delivery, and what follows from how it ended.
+//!
+//! A [`Target`] is a destination, compiled. With an event and its payload it makes an [`Outbound`], the request to the
+//! byte, which a rehearsal shows and [`Client::attempt`] sends. What comes back is an [`Answer`], and
+//! [`RetryPolicy::decide`] says what follows from it.
+//!
+//! Deliberately absent: redirects are not followed, proxies of the environment not used, cookies not kept, and
+//! compressed responses not unpacked.
 
+mod address;
+mod answer;
 mod attempt;
+mod excerpt;
+mod failure;
+mod fields;
+mod outbound;
 mod retry;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod scripted;
 mod target;
 
-pub use attempt::{Answer, Client};
+pub use address::AddressError;
+pub use answer::Answer;
+pub use attempt::Client;
+pub use outbound::{Outbound, OutboundError};
 pub use retry::{RetryPolicy, Verdict};
 pub use target::Target;

@@ -1,8 +1,35 @@
 //! The second stage: whether a request comes from whom it says.
+//!
+//! A scheme is data (`config::file::Auth`), compiled once with a route's secrets. A credential or a
+//! signature is compared with every secret, in constant time and without an early exit, so that neither the
+//! answer's time nor its text says how near a guess was. What is learned is kept as [`Evidence`]: which
+//! secret matched, and how far the sender's clock is from ours.
+
+mod basic;
+mod content;
+mod encoding;
+mod expected;
+mod hmac;
+mod jwt;
+mod key;
+mod mac;
+mod rejection;
+mod sign;
+mod signature;
+mod timestamp;
+mod token;
+mod view;
+
+use std::sync::Arc;
 
 use http::HeaderName;
+use serde_json::Value;
 
-use crate::config::{At, Problems, file};
+pub use self::rejection::Rejection;
+pub use self::sign::{SignError, Unsigned};
+
+use self::view::View;
+use crate::config::{At, Problem, Problems, file};
 use crate::expr::Choices;
 use crate::model::{Evidence, NamedSecret, Timestamp};
 use crate::pipeline::Received;
@@ -16,15 +43,31 @@ pub struct Verified {
 
 /// A route's compiled auth scheme with its secrets.
 #[derive(Debug)]
-pub struct Verifier(());
-
-/// Why a request was not verified: a closed set whose words are the `result` label. Never told to the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Rejection {
-    /// What should prove it is not there.
-    Missing,
+pub struct Verifier {
+    scheme: Scheme,
+    secret_names: Vec<Arc<str>>,
+    credential_headers: Vec<HeaderName>,
+    /// What [`Verifier::sign`] signs with where the credential is the secret itself.
+    first_secret: Option<NamedSecret>,
 }
+
+#[derive(Debug)]
+enum Scheme {
+    None,
+    Token(token::Token),
+    Basic(basic::Basic),
+    Hmac(hmac::Hmac),
+    Jwt(jwt::Jwt),
+}
+
+/// What a scheme found out about a request that it believes.
+#[derive(Debug)]
+struct Proof {
+    secret: Option<Arc<str>>,
+    signed_at: Option<Timestamp>,
+}
+
+// === impl Verified ===
 
 impl Verified {
     /// The request.
@@ -46,51 +89,151 @@ impl Verified {
     }
 }
 
-impl Rejection {
-    /// The word: the value of the `result` label.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-        }
-    }
-}
+// === impl Verifier ===
 
 impl Verifier {
     /// Compiles a scheme with a route's secrets. `id` is where the provider's event id is, for `{id}` in the
     /// signed content; `public_url` is the address that the provider was given, for `{url}`.
+    ///
+    /// What is wrong is added to `problems`, each at its place; `None` where any of it is an error. No
+    /// problem quotes a secret.
     pub fn compile(
-        _auth: &At<file::Auth>,
-        _secrets: &[At<NamedSecret>],
-        _id: &Choices,
-        _public_url: Option<&str>,
-        _problems: &mut Problems,
+        auth: &At<file::Auth>,
+        secrets: &[At<NamedSecret>],
+        id: &Choices,
+        public_url: Option<&str>,
+        problems: &mut Problems,
     ) -> Option<Self> {
-        todo!()
+        let secrets_usable = check_secrets(auth, secrets, problems);
+        let context = hmac::Context { place: auth.place, id, public_url };
+        let scheme = match &auth.value {
+            file::Auth::None => Some(Scheme::None),
+            file::Auth::Token(token) => token::Token::compile(token, secrets, problems).map(Scheme::Token),
+            file::Auth::Basic(basic) => basic::Basic::compile(basic, secrets, problems).map(Scheme::Basic),
+            file::Auth::Hmac(hmac) => hmac::Hmac::compile(hmac, secrets, &context, problems).map(Scheme::Hmac),
+            file::Auth::Jwt(jwt) => jwt::Jwt::compile(jwt, secrets, problems).map(Scheme::Jwt),
+        };
+        let scheme = scheme.filter(|_| secrets_usable)?;
+        let secret_names = match scheme {
+            Scheme::None => Vec::new(),
+            _ => secrets.iter().map(|secret| Arc::clone(&secret.name)).collect(),
+        };
+        let credential_headers = scheme.credential_header().into_iter().collect();
+        let first_secret = secrets.first().map(|secret| secret.value.clone());
+        Some(Self { scheme, secret_names, credential_headers, first_secret })
     }
 
     /// Verifies a request as of `now`.
     ///
     /// # Errors
     /// Where it is not verified, with the reason.
-    pub fn verify(&self, _received: Received, _now: Timestamp) -> Result<Verified, Rejection> {
-        todo!()
+    pub fn verify(&self, received: Received, now: Timestamp) -> Result<Verified, Rejection> {
+        let json: Option<Value> =
+            if self.scheme.needs_json() { serde_json::from_slice(&received.body).ok() } else { None };
+        let proof = self.scheme.prove(&View::of_received(&received, json.as_ref()), now)?;
+        let evidence = Evidence {
+            scheme: self.scheme().into(),
+            secret: proof.secret.as_deref().map(Into::into),
+            skew_ms: proof.signed_at.map(|at| at.millis_from(received.received_at)),
+        };
+        Ok(Verified { received, evidence })
     }
 
-    /// The header fields that carry a credential under this scheme: they are never stored.
+    /// The header fields that carry a credential under this scheme: they are never stored. A signature is
+    /// none: it proves one request alone, and is kept as evidence.
     #[must_use]
     pub fn credential_headers(&self) -> &[HeaderName] {
-        todo!()
+        &self.credential_headers
     }
 
     /// The scheme as the file names it.
     #[must_use]
     pub const fn scheme(&self) -> &'static str {
-        todo!()
+        match self.scheme {
+            Scheme::None => "none",
+            Scheme::Token(_) => "token",
+            Scheme::Basic(_) => "basic",
+            Scheme::Hmac(_) => "hmac",
+            Scheme::Jwt(_) => "jwt",
+        }
     }
 
-    /// The names of the secrets.
+    /// The names of the secrets, in the order of the file; none under `auth: none`.
     pub fn secret_names(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
+        self.secret_names.iter().map(AsRef::as_ref)
     }
 }
+
+// === impl Scheme ===
+
+impl Scheme {
+    /// Whether the body has to be parsed before it can be verified.
+    fn needs_json(&self) -> bool {
+        match self {
+            Self::None | Self::Basic(_) => false,
+            Self::Token(token) => token.needs_json(),
+            Self::Hmac(hmac) => hmac.needs_json(),
+            Self::Jwt(jwt) => jwt.needs_json(),
+        }
+    }
+
+    fn prove(&self, view: &View<'_>, now: Timestamp) -> Result<Proof, Rejection> {
+        match self {
+            Self::None => Ok(Proof { secret: None, signed_at: None }),
+            Self::Token(token) => token.prove(view),
+            Self::Basic(basic) => basic.prove(view),
+            Self::Hmac(hmac) => hmac.prove(view, now),
+            Self::Jwt(jwt) => jwt.prove(view, now),
+        }
+    }
+
+    fn credential_header(&self) -> Option<HeaderName> {
+        match self {
+            Self::None | Self::Hmac(_) => None,
+            Self::Token(token) => token.header(),
+            Self::Basic(_) => Some(http::header::AUTHORIZATION),
+            Self::Jwt(jwt) => jwt.header(),
+        }
+    }
+}
+
+/// Whether there are the secrets that the scheme needs, each usable at all.
+fn check_secrets(auth: &At<file::Auth>, secrets: &[At<NamedSecret>], problems: &mut Problems) -> bool {
+    if matches!(auth.value, file::Auth::None) {
+        problems.extend(secrets.first().map(|secret| {
+            Problem::warning(secret.place, "a secret is given, but `auth: none` believes whoever sends")
+                .expected("no secret, or a scheme that uses it")
+        }));
+        return true;
+    }
+    if secrets.is_empty() {
+        problems.push(
+            Problem::error(auth.place, "this auth scheme needs a secret")
+                .expected("`secret` or `secrets` in the route"),
+        );
+    }
+    let mut usable = !secrets.is_empty();
+    for (index, secret) in secrets.iter().enumerate() {
+        let value = &secret.value.value;
+        if value.is_empty() {
+            usable = false;
+            problems.push(Problem::error(secret.place, format!("the secret `{}` is empty", secret.name)));
+        } else if value.expose().trim() != value.expose() && !value.expose().contains("-----BEGIN") {
+            problems.push(Problem::warning(
+                secret.place,
+                format!("the secret `{}` starts or ends with white space, which counts", secret.name),
+            ));
+        }
+        let same = secrets.iter().take(index).find(|earlier| earlier.value.value.expose() == value.expose());
+        if let Some(earlier) = same.filter(|_| !value.is_empty()) {
+            problems.push(Problem::warning(
+                secret.place,
+                format!("the secrets `{}` and `{}` are the same: only the first is counted", earlier.name, secret.name),
+            ));
+        }
+    }
+    usable
+}
+
+#[cfg(test)]
+mod tests;

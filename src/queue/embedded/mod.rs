@@ -1,1 +1,322 @@
-//! The embedded home.
+//! The embedded home: SQLite, one process, one directory.
+//!
+//! # On disk
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `queue.db` | the database |
+//! | `queue.db-wal`, `queue.db-shm` | SQLite's write-ahead log and its index; gone after an orderly close |
+//! | `lock` | nothing: who holds a lock on it has the directory |
+//! | `queue.db.salvage` | a database being rebuilt from a damaged one; only while starting |
+//! | `queue.db.corrupt-<ms>` | a damaged database that was set aside, with its log; never read again, never deleted |
+//!
+//! The directory is made with mode 0700, the files with 0600: they hold what providers sent, unencrypted.
+//!
+//! | table | a row is | goes when |
+//! | --- | --- | --- |
+//! | `lanes` | a route and a delivery by name | never: there are as many as the configurations had |
+//! | `requests` | a request as received, its body once | its last event goes |
+//! | `events` | an event: its attributes, and where in the request's body its data stands | its last delivery, pending or dead, goes |
+//! | `pending` | a delivery that is not made yet: when it is due, its attempts | it is made (deleted) or given up (moved to `dead`) |
+//! | `dead` | a delivery that was given up, why and when | it is purged, or appended again |
+//! | `remembered` | the hash of a route and an event key, and until when it is known | its window ended and somebody asked to forget |
+//! | `probe` | nothing: see *No room* | |
+//!
+//! Times are milliseconds since the Unix epoch. Lists (headers, path parameters, attempts) are JSON. The file can be
+//! looked into with the `sqlite3` shell while the gateway runs. Row numbers are given by the writer, count up, and are
+//! never given twice in one process: a claim is known by its row, and must not pass to another delivery.
+//!
+//! # Who writes, and when it is durable
+//!
+//! One thread, the writer, owns the one connection that writes. It takes the first command that comes, with it whatever
+//! else is waiting (up to 1,024 commands or 8 MiB), executes them all in one transaction, commits, and only then answers
+//! each. It never waits for company: under load groups form by themselves, because commands arrive while the disk syncs.
+//!
+//! With `journal_mode=WAL` and `synchronous=FULL`, SQLite syncs the log (`fsync`) in each `COMMIT` before it returns; so
+//! `Ok` from any call here means that the change is on stable storage, as far as the disk is honest. Each 500 pages
+//! (4 MB) the writer moves the log's pages into `queue.db` within a commit and syncs both. The directory is synced after
+//! files are created in it: by us for the database, by SQLite for the log. There is no other thread that checkpoints:
+//! one that did let the log grow a hundredfold.
+//!
+//! A commit that fails is rolled back, and each of its commands is then tried in a transaction of its own: one that
+//! cannot be stored fails alone. A log whose sync failed is overwritten from the same place by the next commit. Should
+//! the process die between a failed sync and that commit, the failed commit may be found whole on disk after all: an
+//! event is then kept whose provider was told to come back, and is known by its key when it comes.
+//!
+//! Readers have connections of their own that cannot write, four at most, on tokio's threads for blocking work. They
+//! see the last commit and wait for nobody.
+//!
+//! # Claims
+//!
+//! Claims live in memory alone. A new delivery is claimed before its commit makes it visible. A reader claims what it
+//! picked; what was settled while it read is not picked, since its snapshot may show a delivery that is gone. So no two
+//! leases of a delivery live at once, and a process that dies leaves no claim behind.
+//!
+//! # No room
+//!
+//! An append that finds no room on the disk, or in [`Options::max_size`], or too much waiting for the writer
+//! ([`Options::max_backlog`]) fails with [`QueueError::Full`], and nothing of it is kept. What ends or puts off a
+//! delivery is kept in memory instead, with its claim, and tried again with growing pauses until it is stored: the
+//! attempt was made, and must not be made again because a disk was full for a minute. After an append failed,
+//! the writer itself tries to store 64 KiB now and then (`probe`), so that `health` turns good without traffic.
+//!
+//! Pages that become free are used again first. When nothing else waits, the writer gives all but a few back to the file
+//! system, a few at a time.
+//!
+//! # Limits
+//!
+//! A body of up to 1 GB (SQLite's limit of a value), and as many rows as the disk holds. Opening counts the pending and
+//! the dead through an index: about a second for ten million. The directory must be on a local file system.
+//!
+//! # After a crash
+//!
+//! Opening replays the log's complete commits and drops an incomplete one: nothing that was acknowledged is lost.
+//!
+//! A delivery whose record cannot be read (its JSON does not parse, its event is missing, a page of it is damaged) becomes
+//! a dead letter with [`Reason::Corrupt`] when it comes up, with a line in the log. The others go on.
+//!
+//! A file that is not a database, or in which the structure, the counts or the ends of a table cannot be read, is salvaged
+//! when it is opened: row by row, what can still be read is copied into `queue.db.salvage`; the damaged file is renamed to
+//! `queue.db.corrupt-<ms>`, then the new one takes its place. A crash in between is mended by the next start: the
+//! salvaged file is whole exactly if `queue.db` is gone. What was lost is counted in the log by table, and events
+//! whose deliveries were lost are named. The gateway starts.
+//!
+//! # Versions
+//!
+//! `PRAGMA user_version` is the number of this layout: 1. A newer one is refused ([`QueueError::TooNew`]) and not touched.
+//! `PRAGMA application_id` is `hksw`.
+
+mod append;
+mod codec;
+mod desk;
+mod door;
+mod failure;
+mod files;
+mod ledger;
+mod metrics;
+mod reader;
+mod salvage;
+mod schema;
+mod settle;
+mod upkeep;
+mod writer;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::{Append, Appended, DeadLetter, Depth, Lease, Leased, Queue, QueueError};
+use crate::model::{Attempt, Clock, Lane, Reason, Timestamp};
+
+use self::desk::Desk;
+use self::door::Door;
+use self::files::Directory;
+use self::ledger::Ledger;
+use self::metrics::Metrics;
+use self::reader::Readers;
+use self::settle::{Settle, Verdict};
+use self::upkeep::Chore;
+use self::writer::{Command, Reply, Write, Writer};
+
+/// Where the embedded home lies, and its bounds.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// The directory; made where there is none.
+    pub directory: PathBuf,
+    /// How many bytes of appends may wait for the disk; what comes on top is refused. 64 MiB by default.
+    pub max_backlog: usize,
+    /// How many bytes the database may grow to; what comes on top is refused. By default, what the disk holds.
+    pub max_size: Option<u64>,
+}
+
+/// The queue in a directory of this machine: see the [module](self).
+///
+/// Dropped without [`Queue::close`], it writes what it has taken and lets the directory go a moment later.
+pub struct Embedded {
+    directory: PathBuf,
+    ledger: Arc<Ledger>,
+    door: Arc<Door>,
+    metrics: Metrics,
+    readers: Readers,
+    commands: mpsc::Sender<Command>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+// === impl Options ===
+
+impl Options {
+    /// A home in `directory` with the usual bounds.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into(), max_backlog: 64 << 20, max_size: None }
+    }
+}
+
+// === impl Embedded ===
+
+impl Embedded {
+    /// Opens the home, or makes it. Salvages a damaged one first, and says so in the log. It reads and writes files:
+    /// at start, before there is anybody to hold up.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::InUse`], [`QueueError::TooNew`], or [`QueueError::Store`] where the directory cannot be used.
+    pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Arc<Self>, QueueError> {
+        let directory = Directory::claim(&options.directory)?;
+        let (connection, stock) = salvage::open(&directory, options.max_size, clock.now())?;
+        let readers = Readers::new(directory.database());
+        let ledger = Arc::new(Ledger::new(stock.lanes));
+        let door = Arc::new(Door::new(options.max_backlog));
+        let metrics = Metrics::new().map_err(|error| QueueError::Store { detail: error.to_string() })?;
+        let (commands, receiver) = mpsc::channel();
+        let desk = Desk::new(connection, Arc::clone(&ledger), stock.next, metrics.clone());
+        let writer = Writer::new(desk, receiver, Arc::clone(&door), clock, directory);
+        let thread = std::thread::Builder::new()
+            .name("queue-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| QueueError::Store { detail: format!("no thread for the writer: {error}") })?;
+        Ok(Arc::new(Self {
+            directory: options.directory,
+            ledger,
+            door,
+            metrics,
+            readers,
+            commands,
+            writer: Mutex::new(Some(thread)),
+        }))
+    }
+
+    /// Registers the home's own metrics: commits, how long they take, how many commands each holds.
+    ///
+    /// # Errors
+    ///
+    /// Where metrics of these names are registered already.
+    pub fn register(&self, registry: &prometheus::Registry) -> Result<(), prometheus::Error> {
+        self.metrics.register(registry)
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, QueueError> {
+        self.door.check_open()?;
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).map_err(|_| QueueError::Closed)?;
+        answer.await.unwrap_or(Err(QueueError::Closed))
+    }
+
+    async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), QueueError> {
+        self.door.check_open()?;
+        let settle = Settle { id: lease.id, lane: lease.lane.clone(), row: lease.into_row(), verdict };
+        self.ask(|reply| Command::Write(Write::Settle { settle, reply: Some(reply) })).await
+    }
+
+    /// A delivery whose record cannot be read leaves the queue; nobody waits for it, and its claim is kept until then.
+    fn bury(&self, unreadable: reader::Unreadable) {
+        let reader::Unreadable { id, lane, row, why } = unreadable;
+        tracing::error!(
+            route = &*lane.route, delivery = &*lane.delivery, %id, why,
+            "the record of a delivery cannot be read: it becomes a dead letter"
+        );
+        let verdict = Verdict::Dead { reason: Reason::Corrupt, at: None, attempt: None };
+        let settle = Settle { id, lane, row, verdict };
+        // Closed meanwhile: it is found again by the next start.
+        let _ = self.commands.send(Command::Write(Write::Settle { settle, reply: None }));
+    }
+}
+
+impl Queue for Embedded {
+    fn append(&self, batch: Append) -> BoxFuture<'_, Result<Appended, QueueError>> {
+        Box::pin(async move {
+            self.door.check_open()?;
+            let ticket = Door::admit(&self.door, append::weight(&batch))?;
+            self.ask(|reply| Command::Write(Write::Append { batch, ticket, reply })).await
+        })
+    }
+
+    fn lease<'a>(&'a self, lane: &'a Lane, max: usize, now: Timestamp) -> BoxFuture<'a, Result<Leased, QueueError>> {
+        Box::pin(async move {
+            self.door.check_open()?;
+            let Some(lane_row) = self.ledger.lane_row(lane) else {
+                return Ok(Leased { leases: Vec::new(), next_due: None });
+            };
+            let (ledger, lane) = (Arc::clone(&self.ledger), lane.clone());
+            let found = self
+                .readers
+                .read(move |connection| reader::lease(connection, &ledger, &lane, lane_row, max, now))
+                .await?;
+            found.unreadable.into_iter().for_each(|unreadable| self.bury(unreadable));
+            Ok(found.leased)
+        })
+    }
+
+    fn ack(&self, lease: Lease) -> BoxFuture<'_, Result<(), QueueError>> {
+        Box::pin(self.settle(lease, Verdict::Made))
+    }
+
+    fn retry_at(&self, lease: Lease, at: Timestamp, attempt: Attempt) -> BoxFuture<'_, Result<(), QueueError>> {
+        Box::pin(self.settle(lease, Verdict::Again { at, attempt }))
+    }
+
+    fn dead_letter(
+        &self,
+        lease: Lease,
+        reason: Reason,
+        at: Timestamp,
+        attempt: Option<Attempt>,
+    ) -> BoxFuture<'_, Result<(), QueueError>> {
+        Box::pin(self.settle(lease, Verdict::Dead { reason, at: Some(at), attempt }))
+    }
+
+    fn retire<'a>(&'a self, lanes: &'a [Lane], at: Timestamp) -> BoxFuture<'a, Result<u64, QueueError>> {
+        Box::pin(self.ask(move |reply| Command::Chore(Chore::retire(lanes.to_vec(), at, reply))))
+    }
+
+    fn depths(&self) -> Vec<Depth> {
+        self.ledger.depths()
+    }
+
+    fn oldest_pending(&self) -> BoxFuture<'_, Result<Option<Timestamp>, QueueError>> {
+        Box::pin(self.readers.read(reader::oldest_pending))
+    }
+
+    fn dead_letters(&self, before: Option<u64>, max: usize) -> BoxFuture<'_, Result<Vec<DeadLetter>, QueueError>> {
+        Box::pin(self.readers.read(move |connection| reader::dead_letters(connection, before, max)))
+    }
+
+    fn forget(&self, now: Timestamp) -> BoxFuture<'_, Result<u64, QueueError>> {
+        Box::pin(self.ask(move |reply| Command::Chore(Chore::forget(now, reply))))
+    }
+
+    fn health(&self) -> Result<(), QueueError> {
+        self.door.health()
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), QueueError>> {
+        Box::pin(async move {
+            self.door.close()?;
+            // First the readers: the last connection to close empties the log.
+            self.readers.close().await;
+            let (reply, answer) = oneshot::channel();
+            self.commands.send(Command::Close(reply)).map_err(|_| QueueError::Closed)?;
+            let closed = answer.await.unwrap_or(Err(QueueError::Closed));
+            let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(thread) = thread {
+                // It has answered, so this is short; still it may not hold up a thread of the runtime.
+                let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+            }
+            closed
+        })
+    }
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! Puts a gateway together, and takes it apart again in the opposite order.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use prometheus::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::depth::DepthMetrics;
+use super::ingress::{Ingress, IngressMetrics};
+use super::reload::{ReloadError, ReloadMetrics, Reloader};
+use super::server::{self, ConnectionBounds};
+use super::shared::Shared;
+use super::worker::{DeliveryMetrics, Lanes, Workshop};
+use crate::config::load::Surroundings;
+use crate::model::Clock;
+use crate::pipeline::deliver::Client;
+use crate::pipeline::receive::BodyBudget;
+use crate::queue::{Queue, QueueError};
+use crate::routing::RouteTable;
+use crate::telemetry::{self, MetricsError};
+
+/// What a gateway is put together from: everything that touches the world comes from outside.
+pub struct Assembly {
+    /// The configuration.
+    pub table: RouteTable,
+    /// Where it was read, to be read again.
+    pub path: PathBuf,
+    /// Where its variables and files come from.
+    pub surroundings: Box<dyn Surroundings + Send + Sync>,
+    /// Where webhooks come in, bound.
+    pub listener: TcpListener,
+    /// Where deliveries wait, open.
+    pub queue: Arc<dyn Queue>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Uniform in 0.0 to 1.0, for the jitter of retries.
+    pub dice: fn() -> f64,
+    /// Where metrics go; the queue may have registered its own.
+    pub registry: Registry,
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+    reloader: Reloader,
+    registry: Registry,
+    depth: DepthMetrics,
+    /// The accept loop and the chores.
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// Why a gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// TLS for destinations cannot be set up.
+    #[error("cannot set up the HTTP client: {0}")]
+    Client(#[source] reqwest::Error),
+    /// A metric cannot be registered: a mistake in this program.
+    #[error("cannot register metrics: {0}")]
+    Metrics(#[from] MetricsError),
+}
+
+/// The memory that request bodies under way may take together, in bytes.
+const BODY_MEMORY: u64 = 256 << 20;
+/// How often event ids whose window has ended are forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+// === impl Assembly ===
+
+impl Assembly {
+    /// Starts the gateway: lanes before ingress, so that nothing is accepted that nobody delivers.
+    ///
+    /// # Errors
+    /// Where the HTTP client or the metrics cannot be set up.
+    pub async fn start(self) -> Result<Gateway, StartError> {
+        let client = Client::new().map_err(StartError::Client)?;
+        let deliveries = DeliveryMetrics::register(&self.registry)?;
+        let metrics = IngressMetrics::register(&self.registry)?;
+        let depth = DepthMetrics::register(&self.registry)?;
+        let reloads = ReloadMetrics::register(&self.registry)?;
+        let table = Arc::new(ArcSwap::from_pointee(self.table));
+        let workshop = Workshop::new(Arc::clone(&table), Arc::clone(&self.queue), Arc::clone(&self.clock), client, self.dice, deliveries);
+        let shared = Arc::new(Shared {
+            table,
+            queue: self.queue,
+            clock: self.clock,
+            bodies: BodyBudget::new(BODY_MEMORY),
+            lanes: Lanes::new(workshop),
+            metrics,
+        });
+        shared.retire_removed_lanes().await;
+        shared.lanes.align();
+        let stop = CancellationToken::new();
+        let limits = shared.table.load().settings.limits;
+        let bounds = ConnectionBounds { connections: limits.max_connections, header_timeout: limits.header_timeout };
+        let ingress = Arc::new(Ingress::new(Arc::clone(&shared)));
+        let tasks = TaskTracker::new();
+        tasks.spawn(server::serve(self.listener, ingress, bounds, stop.clone()));
+        tasks.spawn(chores(Arc::clone(&shared), stop.clone()));
+        let reloader = Reloader::new(self.path, self.surroundings, Arc::clone(&shared), reloads);
+        Ok(Gateway { shared, reloader, registry: self.registry, depth, tasks, stop })
+    }
+}
+
+impl std::fmt::Debug for Assembly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Assembly").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Reads the configuration again and puts it in force; on any problem nothing changes.
+    ///
+    /// # Errors
+    /// Where the file has problems, or differs in what cannot change in a running process.
+    pub async fn reload(&self) -> Result<(), ReloadError> {
+        self.reloader.reload().await
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn table(&self) -> Arc<RouteTable> {
+        self.shared.table.load_full()
+    }
+
+    /// How many deliveries are accepted and not yet made or given up.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        self.shared.queue.depths().iter().map(|depth| depth.pending).sum()
+    }
+
+    /// Every metric in the Prometheus text format.
+    ///
+    /// # Errors
+    /// Where one cannot be written.
+    pub async fn metrics(&self) -> Result<String, MetricsError> {
+        let table = self.table();
+        self.depth.refresh(&*self.shared.queue, &table, self.shared.clock.now()).await;
+        telemetry::render(&self.registry)
+    }
+
+    /// Whether requests are taken now: the reason where they are not.
+    ///
+    /// # Errors
+    /// Where the queue would not keep an event, or the gateway is stopping.
+    pub fn ready(&self) -> Result<(), QueueError> {
+        if self.stop.is_cancelled() {
+            return Err(QueueError::Closed);
+        }
+        self.shared.queue.health()
+    }
+
+    /// Stops it: takes no further connection, lets requests and then attempts under way end within `grace`, writes
+    /// what is to be written. What did not end is pending, and made after the next start.
+    ///
+    /// # Errors
+    /// Where the queue cannot be closed in order. Nothing acknowledged is lost by that.
+    pub async fn stop(&self, grace: Duration) -> Result<(), QueueError> {
+        tracing::info!(grace_seconds = grace.as_secs(), "stopping: no new connections, finishing what is under way");
+        self.stop.cancel();
+        self.tasks.close();
+        let finished = tokio::time::timeout(grace, async {
+            // The accept loop ends once its last request is answered, and only then do the lanes stop: what those
+            // requests committed may still be delivered at once.
+            self.tasks.wait().await;
+            self.shared.lanes.stop().await;
+        });
+        if finished.await.is_err() {
+            tracing::warn!("the grace period is over: what is still under way is pending, and made after the next start");
+        }
+        self.shared.queue.close().await
+    }
+}
+
+/// What is to be done now and then.
+async fn chores(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(FORGET_EVERY);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        if let Err(error) = shared.queue.forget(shared.clock.now()).await {
+            tracing::warn!(%error, "cannot forget the event ids whose window has ended: they take up room");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! From a file to a table that runs: reading, interpolating and compiling, in one step with one report.
+
+use std::path::Path;
+
+use crate::config::load::{self, Loaded, Surroundings};
+use crate::config::{Problem, Source, render};
+use crate::routing::{self, RouteTable};
+
+/// A file that runs.
+#[derive(Debug)]
+pub struct Configured {
+    /// What runs.
+    pub table: RouteTable,
+    /// What is probably not meant, for a person; empty where there is nothing.
+    pub warnings: Vec<Problem>,
+    /// The text, for showing places in it.
+    pub source: Source,
+}
+
+/// A file that does not run.
+#[derive(Debug)]
+pub struct ConfigurationError {
+    /// Every problem, in the order of the file; warnings too.
+    pub problems: Vec<Problem>,
+    /// The text, for showing places in it.
+    pub source: Source,
+}
+
+/// Reads and compiles a file.
+///
+/// # Errors
+/// Where it does not run, with every problem of it.
+pub fn configure(path: &Path, surroundings: &dyn Surroundings) -> Result<Configured, Box<ConfigurationError>> {
+    compile(load::load(path, surroundings))
+}
+
+/// Compiles a configuration that is at hand; `name` is what problems call it.
+///
+/// # Errors
+/// Where it does not run, with every problem of it.
+pub fn configure_text(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Configured, Box<ConfigurationError>> {
+    compile(load::parse(name, text, surroundings))
+}
+
+fn compile(loaded: Loaded) -> Result<Configured, Box<ConfigurationError>> {
+    let Loaded { file, mut problems, source, given } = loaded;
+    let table = file.as_ref().and_then(|file| routing::compile(file, &given, &mut problems));
+    let problems = problems.sorted();
+    match table {
+        Some(table) => Ok(Configured { table, warnings: problems, source }),
+        None => Err(Box::new(ConfigurationError { problems, source })),
+    }
+}
+
+// === impl ConfigurationError ===
+
+impl std::fmt::Display for ConfigurationError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&render::render_text(&self.source, &self.problems))
+    }
+}
+
+impl std::error::Error for ConfigurationError {}

@@ -1,0 +1,155 @@
+//! One request, from its head to its answer: the intake half of the line, stage by stage.
+
+use bytes::Bytes;
+use http::{Method, Request, Response, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+use uuid::{NoContext, Uuid};
+
+use super::rescue::{self, Refusal};
+use super::shared::Shared;
+use crate::model::{RequestId, Timestamp};
+use crate::pipeline::enqueue::{Wanted, enqueue};
+use crate::pipeline::handshake::Moment;
+use crate::pipeline::normalize::{Normalized, NotAnEvent};
+use crate::pipeline::receive::Bounds;
+use crate::pipeline::respond::Ending;
+use crate::pipeline::{Received, Verified};
+use crate::queue::Admission;
+use crate::routing::{Limits, Route};
+
+/// How many events of a request ended how.
+#[derive(Debug, Default)]
+struct Tally {
+    accepted: u64,
+    duplicate: u64,
+    filtered: u64,
+}
+
+/// Takes one request of `route` from its head to its answer.
+///
+/// # Errors
+/// Where it is refused: then nothing of it is kept.
+pub(super) async fn exchange(
+    shared: &Shared,
+    route: &Route,
+    limits: &Limits,
+    path_params: Vec<(Box<str>, Box<str>)>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Refusal> {
+    if request.method() != Method::POST && route.handshakes.is_empty() {
+        return Err(Refusal::Method);
+    }
+    let (head, body) = request.into_parts();
+    let bounds = Bounds { max_body: route.max_body, body_timeout: limits.body_timeout };
+    let (received, _share) = Received::read(head, body, path_params, bounds, &shared.bodies, &*shared.clock).await?;
+    if let Some((status, body)) = route.handshakes.answer(&received, Moment::BeforeAuth) {
+        return Ok(json_response(status, &body));
+    }
+    let verified = verify(shared, route, received)?;
+    if let Some((status, body)) = route.handshakes.answer(verified.received(), Moment::AfterAuth) {
+        return Ok(json_response(status, &body));
+    }
+    if verified.received().method != Method::POST {
+        return Err(Refusal::Method);
+    }
+    let now = verified.received().received_at;
+    let normalized = route.normalizer.normalize(verified, request_id(now)).map_err(|why| invalid(shared, route, why))?;
+    store(shared, route, normalized, now).await
+}
+
+fn verify(shared: &Shared, route: &Route, received: Received) -> Result<Verified, Refusal> {
+    let now = received.received_at;
+    let verifications = &shared.metrics.verifications;
+    match route.verifier.verify(received, now) {
+        Ok(verified) => {
+            let secret = verified.evidence().secret.as_deref().unwrap_or_default();
+            verifications.with_label_values(&[&*route.name, "verified", secret]).inc();
+            Ok(verified)
+        }
+        Err(rejection) => {
+            verifications.with_label_values(&[&*route.name, rejection.as_str(), ""]).inc();
+            Err(Refusal::Unverified(rejection))
+        }
+    }
+}
+
+fn invalid(shared: &Shared, route: &Route, why: NotAnEvent) -> Refusal {
+    shared.metrics.events.with_label_values(&[&*route.name, "invalid"]).inc();
+    Refusal::Invalid(why)
+}
+
+/// Filters, enqueues, hands what is new to the workers, and answers.
+async fn store(shared: &Shared, route: &Route, normalized: Normalized, now: Timestamp) -> Result<Response<Full<Bytes>>, Refusal> {
+    let ids: Vec<String> = normalized.events.iter().map(|occurrence| occurrence.event.id().to_owned()).collect();
+    let mut tally = Tally::default();
+    let mut wanted = Vec::with_capacity(normalized.events.len());
+    for occurrence in normalized.events {
+        let lanes = route.wants.lanes(&occurrence.event).map_err(|error| invalid(shared, route, error.into()))?;
+        if lanes.is_empty() {
+            tally.filtered += 1;
+        } else {
+            wanted.push(Wanted { event: occurrence.event, key: occurrence.key, lanes });
+        }
+    }
+    if !wanted.is_empty() {
+        let appended = enqueue(&*shared.queue, normalized.request, wanted, route.remember, now).await?;
+        shared.lanes.dispatch(appended.leases);
+        for admission in appended.admissions {
+            match admission {
+                Admission::Accepted => tally.accepted += 1,
+                Admission::Duplicate => tally.duplicate += 1,
+            }
+        }
+    }
+    tally.count(shared, route);
+    Ok(answer(route, tally.ending(), &ids))
+}
+
+fn answer(route: &Route, ending: Ending, ids: &[String]) -> Response<Full<Bytes>> {
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let (status, body) = route.respond.render(ending, 202, &ids);
+    let body = body.unwrap_or_else(|| match ids.as_slice() {
+        [id] => json!({ "id": id }),
+        ids => json!({ "id": ids.first(), "ids": ids }),
+    });
+    json_response(status, &body)
+}
+
+/// Version 7, so that ids sort by the time that the clock says.
+fn request_id(now: Timestamp) -> RequestId {
+    let millis = u64::try_from(now.as_millis()).unwrap_or_default();
+    let nanos = u32::try_from(millis % 1000).unwrap_or_default() * 1_000_000;
+    RequestId(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, millis / 1000, nanos)))
+}
+
+pub(super) fn json_response(status: u16, body: &Value) -> Response<Full<Bytes>> {
+    let bytes = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+    let mut response = Response::new(Full::new(bytes));
+    *response.status_mut() = rescue::status(status);
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response
+}
+
+// === impl Tally ===
+
+impl Tally {
+    const fn ending(&self) -> Ending {
+        if self.accepted > 0 {
+            Ending::Accepted
+        } else if self.duplicate > 0 {
+            Ending::Duplicate
+        } else {
+            Ending::Filtered
+        }
+    }
+
+    fn count(&self, shared: &Shared, route: &Route) {
+        for (outcome, count) in [("accepted", self.accepted), ("duplicate", self.duplicate), ("filtered", self.filtered)] {
+            if count > 0 {
+                shared.metrics.events.with_label_values(&[&*route.name, outcome]).inc_by(count);
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The gateway as a running thing: requests in by [`ingress`], deliveries out by [`worker`], the
+//! configuration swapped by [`reload`], all of it put together in [`assemble`].
+
+mod assemble;
+mod configuration;
+mod depth;
+mod destinations;
+mod exchange;
+pub mod ingress;
+pub mod reload;
+mod rescue;
+pub mod server;
+mod shared;
+pub mod watch;
+pub mod worker;
+
+pub use assemble::{Assembly, Gateway, StartError};
+pub use configuration::{ConfigurationError, Configured, configure, configure_text};
+pub use shared::Shared;

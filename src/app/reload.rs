@@ -1,0 +1,128 @@
+//! Reload: build everything that can fail, then swap.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use prometheus::{Gauge, IntGauge, Registry};
+
+use super::configuration::{ConfigurationError, Configured, configure};
+use super::shared::Shared;
+use crate::config::load::Surroundings;
+use crate::config::render;
+use crate::telemetry::MetricsError;
+
+/// Reloads the configuration of a running gateway.
+pub struct Reloader {
+    path: PathBuf,
+    surroundings: Box<dyn Surroundings + Send + Sync>,
+    shared: Arc<Shared>,
+    metrics: ReloadMetrics,
+    /// One reload at a time.
+    gate: tokio::sync::Mutex<()>,
+}
+
+/// Why a reload changed nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// The file has problems.
+    #[error("the configuration was not reloaded, the old one stays in force:\n{0}")]
+    Configuration(#[from] Box<ConfigurationError>),
+    /// Fields differ that cannot change in a running process.
+    #[error("the configuration was not reloaded, the old one stays in force: {} cannot change in a running process: restart it", fields.join(", "))]
+    Fixed {
+        /// The fields, as the file names them.
+        fields: Vec<&'static str>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct ReloadMetrics {
+    successful: IntGauge,
+    at: Gauge,
+}
+
+// === impl Reloader ===
+
+impl Reloader {
+    pub(super) fn new(path: PathBuf, surroundings: Box<dyn Surroundings + Send + Sync>, shared: Arc<Shared>, metrics: ReloadMetrics) -> Self {
+        metrics.succeeded(&shared);
+        Self { path, surroundings, shared, metrics, gate: tokio::sync::Mutex::new(()) }
+    }
+
+    /// Reads the file again and puts it in force. On any problem nothing changes.
+    ///
+    /// # Errors
+    /// Where the file has problems, or differs in what cannot change in a running process.
+    pub async fn reload(&self) -> Result<(), ReloadError> {
+        let _gate = self.gate.lock().await;
+        let result = self.try_reload().await;
+        match &result {
+            Ok(()) => {
+                self.metrics.succeeded(&self.shared);
+                tracing::info!(file = %self.path.display(), "configuration reloaded");
+            }
+            Err(error) => {
+                self.metrics.successful.set(0);
+                tracing::error!(file = %self.path.display(), "{error}");
+            }
+        }
+        result
+    }
+
+    async fn try_reload(&self) -> Result<(), ReloadError> {
+        let Configured { table, warnings, source } = configure(&self.path, &*self.surroundings)?;
+        let fields = self.shared.table.load().settings.fixed_fields_that_differ(&table.settings);
+        if !fields.is_empty() {
+            return Err(ReloadError::Fixed { fields });
+        }
+        if !warnings.is_empty() {
+            tracing::warn!("{}", render::render_text(&source, &warnings));
+        }
+        self.shared.table.store(Arc::new(table));
+        let ending = self.shared.lanes.align();
+        if !ending.is_empty() {
+            // What is under way to a removed destination may take its whole timeout: the reload does not wait for it.
+            let shared = Arc::clone(&self.shared);
+            tokio::spawn(async move {
+                for ended in ending {
+                    ended.cancelled().await;
+                }
+                shared.retire_removed_lanes().await;
+            });
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reloader").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+// === impl ReloadMetrics ===
+
+impl ReloadMetrics {
+    pub(super) fn register(registry: &Registry) -> Result<Self, MetricsError> {
+        let metrics = Self {
+            successful: IntGauge::new(
+                "hookswitch_config_last_reload_successful",
+                "Whether the last attempt to load the configuration succeeded.",
+            )?,
+            at: Gauge::new(
+                "hookswitch_config_last_reload_success_timestamp_seconds",
+                "When the configuration in force was loaded, in seconds since the Unix epoch.",
+            )?,
+        };
+        registry.register(Box::new(metrics.successful.clone()))?;
+        registry.register(Box::new(metrics.at.clone()))?;
+        Ok(metrics)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53 for 285,000 years")]
+    fn succeeded(&self, shared: &Shared) {
+        self.successful.set(1);
+        self.at.set(shared.clock.now().as_millis() as f64 / 1000.0);
+    }
+}

@@ -1,0 +1,139 @@
+//! The one place where an error becomes a status, an answer and a line in the log.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use serde_json::json;
+
+use super::exchange::json_response;
+use crate::pipeline::normalize::NotAnEvent;
+use crate::pipeline::receive::ReceiveError;
+use crate::pipeline::respond::Ending;
+use crate::pipeline::verify::Rejection;
+use crate::queue::QueueError;
+use crate::routing::Route;
+
+/// Why a request was refused. Nothing of it was kept.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No route has its path.
+    #[error("no route has this path")]
+    NoRoute,
+    /// The route takes POST.
+    #[error("the route takes POST only")]
+    Method,
+    /// It could not be read to its end.
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
+    /// It was not verified.
+    #[error("not verified: {}", .0.as_str())]
+    Unverified(Rejection),
+    /// There is no event in it.
+    #[error(transparent)]
+    Invalid(NotAnEvent),
+    /// The queue cannot keep it.
+    #[error(transparent)]
+    Unavailable(#[from] QueueError),
+}
+
+/// How long a provider is asked to wait, in seconds.
+const RETRY_AFTER_SECONDS: &str = "5";
+
+/// Answers a refused request, and logs it where the route is known.
+pub(super) fn answer(refusal: &Refusal, route: Option<&Route>) -> Response<Full<Bytes>> {
+    let (by_itself, ending) = refusal.status();
+    let name = route.map(|route| &*route.name).unwrap_or_default();
+    log(refusal, name, by_itself);
+    let provided = route.zip(ending).map(|(route, ending)| route.respond.render(ending, by_itself.as_u16(), &[]));
+    let (status, body) = provided.unwrap_or((by_itself.as_u16(), None));
+    let body = body.unwrap_or_else(|| json!({ "error": refusal.told() }));
+    let mut response = json_response(status, &body);
+    let headers = response.headers_mut();
+    match refusal {
+        Refusal::Method => {
+            headers.insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        Refusal::Unavailable(_) | Refusal::Receive(ReceiveError::Busy) => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        }
+        Refusal::Receive(_) => {
+            // What is left of the body is on the connection still: it cannot carry another request.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        _ => {}
+    }
+    response
+}
+
+/// A status by number; 500 where there is no such status, which the configuration rules out.
+pub(super) fn status(number: u16) -> StatusCode {
+    StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn log(refusal: &Refusal, route: &str, status: StatusCode) {
+    let status = status.as_u16();
+    match refusal {
+        Refusal::NoRoute => tracing::debug!(status, "refused: {refusal}"),
+        Refusal::Unavailable(_) => tracing::error!(route, status, reason = refusal.label(), "refused: {refusal}"),
+        Refusal::Unverified(rejection) => {
+            tracing::warn!(route, status, reason = refusal.label(), "refused: {refusal}: {}", rejection.next_step());
+        }
+        _ => tracing::warn!(route, status, reason = refusal.label(), "refused: {refusal}"),
+    }
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// The status it has by itself, and what the provider may have its own answer for.
+    const fn status(&self) -> (StatusCode, Option<Ending>) {
+        match self {
+            Self::NoRoute => (StatusCode::NOT_FOUND, None),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, None),
+            Self::Receive(ReceiveError::Framing | ReceiveError::Broken) => (StatusCode::BAD_REQUEST, None),
+            Self::Receive(ReceiveError::TooLarge { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, None),
+            Self::Receive(ReceiveError::Timeout) => (StatusCode::REQUEST_TIMEOUT, None),
+            Self::Receive(ReceiveError::Busy) => (StatusCode::SERVICE_UNAVAILABLE, Some(Ending::Unavailable)),
+            Self::Unverified(_) => (StatusCode::UNAUTHORIZED, Some(Ending::Unauthorized)),
+            Self::Invalid(NotAnEvent::MediaType | NotAnEvent::ContentEncoding) => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, Some(Ending::Invalid))
+            }
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, Some(Ending::Invalid)),
+            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(Ending::Unavailable)),
+        }
+    }
+
+    /// What the client is told: nothing that helps to forge, nothing of our inside.
+    fn told(&self) -> String {
+        match self {
+            Self::Unverified(_) => "unauthorized".to_owned(),
+            Self::Unavailable(_) => "unavailable, try again later".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
+    /// The word for the log.
+    const fn label(&self) -> &'static str {
+        match self {
+            Self::NoRoute => "no_route",
+            Self::Method => "method",
+            Self::Receive(ReceiveError::Framing) => "framing",
+            Self::Receive(ReceiveError::TooLarge { .. }) => "too_large",
+            Self::Receive(ReceiveError::Timeout) => "timeout",
+            Self::Receive(ReceiveError::Broken) => "broken_off",
+            Self::Receive(ReceiveError::Busy) => "busy",
+            Self::Unverified(rejection) => rejection.as_str(),
+            Self::Invalid(NotAnEvent::MediaType) => "media_type",
+            Self::Invalid(NotAnEvent::ContentEncoding) => "content_encoding",
+            Self::Invalid(NotAnEvent::NotJson { .. }) => "not_json",
+            Self::Invalid(NotAnEvent::Missing { .. }) => "missing",
+            Self::Invalid(NotAnEvent::NoEvents { .. }) => "no_events",
+            Self::Invalid(NotAnEvent::TooManyEvents { .. }) => "too_many_events",
+            Self::Invalid(NotAnEvent::Eval(_)) => "too_costly",
+            Self::Unavailable(QueueError::Full { .. }) => "queue_full",
+            Self::Unavailable(_) => "queue",
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What the parts of a running gateway share.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::ingress::IngressMetrics;
+use super::worker::Lanes;
+use crate::model::{Clock, Lane};
+use crate::pipeline::receive::BodyBudget;
+use crate::queue::Queue;
+use crate::routing::RouteTable;
+
+/// What the parts of a running gateway share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The configuration in force. Each request and each attempt takes it once.
+    pub table: Arc<ArcSwap<RouteTable>>,
+    /// Where deliveries wait.
+    pub queue: Arc<dyn Queue>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The memory for bodies under way.
+    pub bodies: BodyBudget,
+    /// The workers.
+    pub lanes: Lanes,
+    /// What ingress counts.
+    pub metrics: IngressMetrics,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// Gives up the deliveries of lanes that the configuration no longer has: they wait among the dead letters.
+    pub(super) async fn retire_removed_lanes(&self) {
+        let lanes: Vec<Lane> = self.table.load().lanes().cloned().collect();
+        match self.queue.retire(&lanes, self.clock.now()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(count, "deliveries whose route or delivery was removed are dead letters now: put it back and replay, or purge"),
+            Err(error) => tracing::error!(%error, "cannot give up the deliveries of removed routes: they stay pending"),
+        }
+    }
+}

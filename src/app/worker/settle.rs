@@ -1,0 +1,108 @@
+//! One attempt from its lease to what the queue is told of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Workshop;
+use super::wake::Wake;
+use crate::model::{Attempt, Lane, Outcome, Reason, Timestamp};
+use crate::pipeline::deliver::{Answer, Target, Verdict};
+use crate::queue::{Lease, QueueError};
+use crate::routing::Delivery;
+
+/// Makes one attempt of a delivery, with the configuration in force when its turn comes, and tells the queue.
+pub(super) async fn attempt(workshop: Arc<Workshop>, lease: Lease, wake: Arc<Wake>) {
+    let Some((delivery, slot)) = turn(&workshop, &lease.lane).await else {
+        return removed(&workshop, lease).await;
+    };
+    let target = &delivery.target;
+    let number = lease.attempts.saturating_add(1);
+    let at = workshop.clock.now();
+    let started = tokio::time::Instant::now();
+    let payload = delivery.shape.render(&lease.event);
+    let answer = workshop.client.attempt(target, &lease.event, payload, lease.id, number, at).await;
+    let duration = started.elapsed();
+    drop(slot);
+    let now = workshop.clock.now();
+    let verdict = target.retry.decide(&answer, number, lease.accepted_at, now, (workshop.dice)());
+    let attempt = record(&answer, verdict, number, at, duration);
+    workshop.metrics.attempted(&lease.lane, target, &answer.outcome, duration);
+    log(&lease, target, &attempt, verdict);
+    settle(&workshop, lease, target, attempt, verdict, now, &wake).await;
+}
+
+/// Waits for the delivery's turn at its destination. `None` where the configuration no longer has it.
+async fn turn(workshop: &Workshop, lane: &Lane) -> Option<(Arc<Delivery>, super::super::destinations::Slot)> {
+    let before = workshop.table.load().delivery(lane).cloned()?;
+    let slot = workshop.destinations.slot(&before.target).await;
+    // The wait may have been long: what is in force now counts.
+    let delivery = workshop.table.load().delivery(lane).cloned()?;
+    Some((delivery, slot))
+}
+
+fn record(answer: &Answer, verdict: Verdict, number: u32, at: Timestamp, duration: Duration) -> Attempt {
+    let outcome = match (verdict, answer.outcome) {
+        (Verdict::DeadLetter(reason), Outcome::Retry(_)) if reason == Reason::Rejected => Outcome::DeadLetter(reason),
+        (_, outcome) => outcome,
+    };
+    Attempt { number, at, duration, status: answer.status, outcome, detail: answer.detail.clone() }
+}
+
+async fn settle(workshop: &Workshop, lease: Lease, target: &Target, attempt: Attempt, verdict: Verdict, now: Timestamp, wake: &Wake) {
+    let lane = lease.lane.clone();
+    let waited = now.since(lease.accepted_at);
+    let queue = &workshop.queue;
+    let settled = match verdict {
+        Verdict::Ack => queue.ack(lease).await,
+        Verdict::RetryAt(at) => {
+            let put_off = queue.retry_at(lease, at, attempt).await;
+            wake.by(at);
+            put_off
+        }
+        Verdict::DeadLetter(reason) => queue.dead_letter(lease, reason, now, Some(attempt)).await,
+    };
+    match (settled, verdict) {
+        (Ok(()), Verdict::Ack) => workshop.metrics.delivered(&lane, target, waited),
+        (Ok(()), Verdict::DeadLetter(_)) => workshop.metrics.dead(&lane, &target.name),
+        (Ok(()), Verdict::RetryAt(_)) => {}
+        (Err(error), _) => unsettled(&lane, &error),
+    }
+}
+
+/// The configuration no longer has the lane: the delivery is kept for a person.
+async fn removed(workshop: &Workshop, lease: Lease) {
+    let lane = lease.lane.clone();
+    let reason = if workshop.table.load().has_route(&lane.route) { Reason::DeliveryRemoved } else { Reason::RouteRemoved };
+    match workshop.queue.dead_letter(lease, reason, workshop.clock.now(), None).await {
+        Ok(()) => {
+            workshop.metrics.dead(&lane, "");
+            tracing::warn!(route = &*lane.route, delivery = &*lane.delivery, %reason, "dead letter: {}", reason.next_step());
+        }
+        Err(error) => unsettled(&lane, &error),
+    }
+}
+
+fn unsettled(lane: &Lane, error: &QueueError) {
+    tracing::error!(
+        route = &*lane.route,
+        delivery = &*lane.delivery,
+        %error,
+        "an attempt could not be recorded: the delivery stays pending, and may be made once more"
+    );
+}
+
+fn log(lease: &Lease, target: &Target, attempt: &Attempt, verdict: Verdict) {
+    let (route, delivery, destination) = (&*lease.lane.route, &*lease.lane.delivery, &*target.name);
+    let (id, number, status) = (lease.id, attempt.number, attempt.status);
+    let reason = attempt.outcome.reason_label();
+    match verdict {
+        Verdict::Ack => tracing::debug!(route, delivery, destination, %id, number, status, "delivered"),
+        Verdict::RetryAt(at) => {
+            tracing::warn!(route, delivery, destination, %id, number, status, reason, next = %at, "attempt failed: {}", attempt.detail);
+        }
+        Verdict::DeadLetter(why) => tracing::error!(
+            route, delivery, destination, %id, number, status, reason, dead = %why,
+            "dead letter: {}; {}", attempt.detail, why.next_step()
+        ),
+    }
+}

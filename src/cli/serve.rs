@@ -1,0 +1,105 @@
+//! `hookswitch serve`.
+
+use clap::Args;
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::run::{RunError, Running};
+use super::{ConfigFile, Exit, print, say};
+use crate::app::watch::Watch;
+use crate::app::{Configured, configure};
+use crate::config::load::ProcessSurroundings;
+use crate::config::render;
+
+/// Runs the gateway.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Also reload when the content of the configuration changes.
+    #[arg(long)]
+    watch: bool,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Exit {
+        let configured = match configure(&self.file.config, &ProcessSurroundings) {
+            Ok(configured) => configured,
+            Err(error) => {
+                say(&error.to_string());
+                return Exit::Failed;
+            }
+        };
+        if !configured.warnings.is_empty() {
+            say(&render::render_text(&configured.source, &configured.warnings));
+        }
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                say(&format!("hookswitch: cannot start: {error}"));
+                return Exit::Failed;
+            }
+        };
+        runtime.block_on(self.serve(configured))
+    }
+
+    async fn serve(self, configured: Configured) -> Exit {
+        // Signals are caught from before the first request is taken.
+        let signals = (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+        let (Ok(hangup), Ok(terminate), Ok(interrupt)) = signals else {
+            say("hookswitch: cannot catch signals");
+            return Exit::Failed;
+        };
+        let watch = match self.watch.then(|| Watch::new(&self.file.config)).transpose() {
+            Ok(watch) => watch,
+            Err(error) => {
+                say(&format!("hookswitch: {error}"));
+                return Exit::Failed;
+            }
+        };
+        let running = match Running::start(configured.table, &self.file.config, Box::new(ProcessSurroundings)).await {
+            Ok(running) => running,
+            Err(error) => return cannot_start(&error),
+        };
+        tracing::info!(listening = %running.listening, admin = %running.admin, config = %self.file.config.display(), "started");
+        // Whoever asked for port 0 learns here which one it is.
+        let _ = print(&json!({ "listening": running.listening, "admin": running.admin }).to_string());
+        until_stopped(&running, watch, hangup, terminate, interrupt).await;
+        match running.stop().await {
+            Ok(()) => {
+                tracing::info!("stopped");
+                Exit::Done
+            }
+            Err(error) => {
+                tracing::error!(%error, "the queue could not be closed in order; what was acknowledged is kept all the same");
+                Exit::Failed
+            }
+        }
+    }
+}
+
+fn cannot_start(error: &RunError) -> Exit {
+    say(&format!("hookswitch: {error}"));
+    Exit::Failed
+}
+
+/// Reloads at each SIGHUP and each change that is watched for, until SIGTERM or SIGINT.
+async fn until_stopped(running: &Running, mut watch: Option<Watch>, mut hangup: Signal, mut terminate: Signal, mut interrupt: Signal) {
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
+            _ = hangup.recv() => {}
+            Some(()) = changed(&mut watch) => {}
+        }
+        // What went wrong is logged there, and in the metrics.
+        let _ = running.gateway.reload().await;
+    }
+}
+
+async fn changed(watch: &mut Option<Watch>) -> Option<()> {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => None,
+    }
+}

@@ -1,0 +1,96 @@
+//! Arbitrary text, queries and payloads for the property tests.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// Any text, much of it made of what expressions are made of.
+pub(super) fn text() -> impl Strategy<Value = String> {
+    let token = proptest::sample::select(vec![
+        "$",
+        "@",
+        ".",
+        "..",
+        "[",
+        "]",
+        "(",
+        ")",
+        "?",
+        "'a'",
+        "\"b\"",
+        "'",
+        "\\",
+        "a",
+        "length(",
+        "count(",
+        "value(",
+        "match(",
+        "search(",
+        "==",
+        "!=",
+        "<",
+        "<=",
+        "&&",
+        "||",
+        "!",
+        "*",
+        ",",
+        ":",
+        "0",
+        "1",
+        "-1",
+        "1.5e3",
+        "{",
+        "}",
+        "{{",
+        "}}",
+        "{$.a}",
+        "$.a",
+        "@.b",
+        "[?",
+        " ",
+        "\n",
+        "é",
+        "true",
+        "null",
+        "header:",
+        "query:",
+        "envelope:$",
+    ]);
+    prop_oneof![any::<String>(), vec(token, 0..40).prop_map(|tokens| tokens.concat())]
+}
+
+/// A payload of few names and few values, so that queries find something.
+pub(super) fn json_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (0..4_i64).prop_map(Value::from),
+        (0..4).prop_map(|number| Value::from(f64::from(number) / 2.0)),
+        "[a-c\u{e9}]{0,3}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 40, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            vec(("[abc]", inner), 0..4).prop_map(|members| members.into_iter().collect()),
+        ]
+    })
+}
+
+/// A valid query over such a payload.
+pub(super) fn small_query() -> impl Strategy<Value = String> {
+    let segment = prop_oneof![
+        "\\.[abc]",
+        "\\[(-2|-1|0|1)\\]",
+        Just(".*".to_owned()),
+        Just("..*".to_owned()),
+        "\\.\\.[abc]",
+        Just("['a', 'b', 0]".to_owned()),
+        Just("[::-1]".to_owned()),
+        Just("[1:]".to_owned()),
+        Just("[?@.a == $.a || @ >= 1]".to_owned()),
+        Just("[?!@.b && count(@.*) != 1]".to_owned()),
+        Just("[?length(@) >= 1 && !match(@, 'a|b.*')]".to_owned()),
+    ];
+    vec(segment, 0..4).prop_map(|segments| format!("${}", segments.concat()))
+}

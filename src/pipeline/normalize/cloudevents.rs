@@ -1,0 +1,129 @@
+//! A route without a provider: a CloudEvents request for what it is (CloudEvents 1.0, HTTP protocol binding 1.0.2,
+//! section 3), any other JSON by `$.type` and `$.id`.
+
+use http::HeaderMap;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::media::Media;
+use super::spans::Spans;
+use super::{Draft, MAX_EVENTS, NotAnEvent, attributes, parse};
+use crate::expr::Step;
+use crate::pipeline::Received;
+
+/// The events of a request.
+pub(super) fn read(received: &Received) -> Result<Vec<Draft>, NotAnEvent> {
+    let media = Media::of(&received.headers)?;
+    match media {
+        Media::CloudEventBatch => batch(received),
+        Media::CloudEvent => structured(received).map(|draft| vec![draft]),
+        Media::Json | Media::Unsaid if received.headers.contains_key("ce-specversion") => binary(received).map(|draft| vec![draft]),
+        Media::Json | Media::Unsaid => plain(received).map(|draft| vec![draft]),
+        Media::Careless | Media::Other => Err(NotAnEvent::MediaType),
+    }
+}
+
+/// Section 3.2, structured content mode.
+fn structured(received: &Received) -> Result<Draft, NotAnEvent> {
+    let mut body = parse(&received.body)?;
+    let mut spans = spans(received)?;
+    object(&mut body, &[], &mut spans)
+}
+
+/// Section 3.3, batched content mode.
+fn batch(received: &Received) -> Result<Vec<Draft>, NotAnEvent> {
+    let mut body = parse(&received.body)?;
+    let mut spans = spans(received)?;
+    let none = || NotAnEvent::NoEvents { looked_at: "$[*]".to_owned() };
+    let events = body.as_array_mut().ok_or_else(none)?;
+    match events.len() {
+        0 => Err(none()),
+        n if n > MAX_EVENTS => Err(NotAnEvent::TooManyEvents { limit: MAX_EVENTS }),
+        _ => events
+            .iter_mut()
+            .enumerate()
+            .map(|(index, event)| object(event, &[Step::Index(index)], &mut spans))
+            .collect(),
+    }
+}
+
+/// One event in the JSON format (CloudEvents 1.0, JSON event format 1.0.2).
+fn object(event: &mut Value, path: &[Step], spans: &mut Spans<'_>) -> Result<Draft, NotAnEvent> {
+    let text = |name: &str| event.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let required = |name: &'static str| text(name).ok_or_else(|| missing(name, format!("$.{name}")));
+    if !required("specversion")?.starts_with("1.") {
+        return Err(missing("specversion 1.0", "$.specversion".to_owned()));
+    }
+    if event.get("data_base64").is_some() {
+        return Err(missing("JSON data", "$.data (binary data in $.data_base64 is not taken)".to_owned()));
+    }
+    let mut draft = Draft {
+        id: required("id")?.into(),
+        kind: required("type")?.into(),
+        subject: text("subject").map(Into::into),
+        time: text("time").and_then(attributes::time),
+        source: Some(required("source")?.into()),
+        data: 0..0,
+        value: Value::Null,
+    };
+    if let Some(data) = event.get_mut("data") {
+        let path: Vec<Step> = path.iter().cloned().chain([Step::Name("data".to_owned())]).collect();
+        draft.value = data.take();
+        draft.data = spans.range(&path).unwrap_or_default();
+    }
+    Ok(draft)
+}
+
+/// Section 3.1, binary content mode.
+fn binary(received: &Received) -> Result<Draft, NotAnEvent> {
+    let header = |name: &str| attribute(&received.headers, name);
+    let required = |name: &'static str, field: &'static str| header(field).ok_or_else(|| missing(name, format!("header:{field}")));
+    if !required("specversion", "ce-specversion")?.starts_with("1.") {
+        return Err(missing("specversion 1.0", "header:ce-specversion".to_owned()));
+    }
+    let empty = received.body.is_empty();
+    Ok(Draft {
+        id: required("id", "ce-id")?,
+        kind: required("type", "ce-type")?,
+        subject: header("ce-subject"),
+        time: header("ce-time").and_then(|time| attributes::time(&time)),
+        source: Some(required("source", "ce-source")?),
+        value: if empty { Value::Null } else { parse(&received.body)? },
+        data: if empty { 0..0 } else { spans(received)?.range(&[]).unwrap_or_default() },
+    })
+}
+
+/// Section 3.1.3.2: values are percent-encoded UTF-8.
+fn attribute(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
+    let value = headers.get(name)?.to_str().ok()?;
+    let decoded = percent_decode_str(value).decode_utf8().ok()?;
+    (!decoded.is_empty()).then(|| decoded.into())
+}
+
+fn plain(received: &Received) -> Result<Draft, NotAnEvent> {
+    let body = parse(&received.body)?;
+    let text = |name: &str| match body.get(name) {
+        Some(Value::String(text)) if !text.is_empty() => Some(text.as_str().into()),
+        Some(Value::Number(number)) => Some(number.to_string().into()),
+        _ => None,
+    };
+    let id = text("id").unwrap_or_else(|| hex::encode(Sha256::digest(&received.body)).into());
+    Ok(Draft {
+        id,
+        kind: text("type").ok_or_else(|| missing("type", "$.type".to_owned()))?,
+        subject: text("subject"),
+        time: text("time").and_then(|time: Box<str>| attributes::time(&time)),
+        source: None,
+        data: spans(received)?.range(&[]).unwrap_or_default(),
+        value: body,
+    })
+}
+
+fn spans(received: &Received) -> Result<Spans<'_>, NotAnEvent> {
+    Spans::over(&received.body).ok_or(NotAnEvent::NotJson { line: 1, column: 0 })
+}
+
+fn missing(what: &'static str, looked_at: String) -> NotAnEvent {
+    NotAnEvent::Missing { what, looked_at }
+}

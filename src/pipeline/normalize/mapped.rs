@@ -1,0 +1,252 @@
+//! Events where a provider says they are.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::media::Media;
+use super::spans::Spans;
+use super::{Draft, MAX_EVENTS, NotAnEvent, attributes, parse};
+use crate::config::{At, Problem, Problems, file};
+use crate::expr::{Choices, Query, RequestScope, Step};
+use crate::pipeline::Received;
+
+/// A provider's `event:`, compiled.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    batch: Option<Named<Query>>,
+    split: Vec<Named<Query>>,
+    kind: Named<Choices>,
+    id: Option<Named<Choices>>,
+    time: Choices,
+    subject: Choices,
+    data: Vec<Named<Query>>,
+    require: Vec<Named<Query>>,
+}
+
+/// Something compiled, with the text it was compiled from, for messages.
+#[derive(Debug)]
+struct Named<T> {
+    text: String,
+    compiled: T,
+}
+
+/// One event to be: the element, what holds it, and where the element stands in the body.
+struct Element<'v> {
+    value: &'v Value,
+    envelope: &'v Value,
+    path: Vec<Step>,
+}
+
+/// What is read of an element while the body is still borrowed.
+struct Read {
+    id: Box<str>,
+    kind: Box<str>,
+    subject: Option<Box<str>>,
+    time: Option<Box<str>>,
+    data: Vec<Step>,
+}
+
+// === impl Mapping ===
+
+impl Mapping {
+    /// Compiles a provider's `event:`.
+    pub(super) fn compile(map: &file::EventMap, problems: &mut Problems) -> Option<Self> {
+        let queries = |texts: &Option<file::OneOrMany<At<String>>>, problems: &mut Problems| -> Vec<Named<Query>> {
+            let texts = texts.as_ref().map(file::OneOrMany::as_slice).unwrap_or_default();
+            texts.iter().filter_map(|text| query(text, problems)).collect()
+        };
+        let data = queries(&map.data, problems);
+        for (query, text) in data.iter().zip(map.data.iter().flat_map(file::OneOrMany::as_slice)) {
+            if !query.compiled.is_singular() {
+                problems.push(Problem::error(text.place, "`data` is one value, and this finds several").expected("a path such as $.object"));
+            }
+        }
+        Some(Self {
+            batch: map.batch.as_ref().and_then(|text| query(text, problems)),
+            split: queries(&map.split, problems),
+            kind: choices(Some(&map.kind), problems),
+            id: map.id.as_ref().map(|id| choices(Some(id), problems)),
+            time: choices(map.time.as_ref(), problems).compiled,
+            subject: choices(map.subject.as_ref(), problems).compiled,
+            data,
+            require: map.require.iter().filter_map(|text| query(text, problems)).collect(),
+        })
+    }
+
+    /// The events of a request.
+    pub(super) fn read(&self, received: &Received) -> Result<Vec<Draft>, NotAnEvent> {
+        if Media::of(&received.headers)? == Media::Other {
+            return Err(NotAnEvent::MediaType);
+        }
+        let mut body = parse(&received.body)?;
+        let mut spans = Spans::over(&received.body).ok_or(NotAnEvent::NotJson { line: 1, column: 0 })?;
+        let elements = self.elements(&body)?;
+        let reads = elements
+            .iter()
+            .map(|element| self.element(element, received, &mut spans))
+            .collect::<Result<Vec<_>, _>>()?;
+        let alone = reads.len() == 1;
+        reads.into_iter().map(|read| draft(read, &mut body, alone, &mut spans)).collect()
+    }
+
+    fn elements<'v>(&self, body: &'v Value) -> Result<Vec<Element<'v>>, NotAnEvent> {
+        let mut elements = Vec::new();
+        for (envelope, path) in self.envelopes(body)? {
+            if self.split.is_empty() {
+                elements.push(Element { value: envelope, envelope, path });
+            } else {
+                self.split(envelope, &path, &mut elements)?;
+            }
+            if elements.len() > MAX_EVENTS {
+                return Err(NotAnEvent::TooManyEvents { limit: MAX_EVENTS });
+            }
+        }
+        if elements.is_empty() {
+            return Err(NotAnEvent::NoEvents { looked_at: texts(&self.split) });
+        }
+        Ok(elements)
+    }
+
+    fn envelopes<'v>(&self, body: &'v Value) -> Result<Vec<(&'v Value, Vec<Step>)>, NotAnEvent> {
+        let whole = vec![(body, Vec::new())];
+        let Some(batch) = &self.batch else { return Ok(whole) };
+        let found = batch.compiled.locate(body)?;
+        if found.is_empty() {
+            return Ok(whole);
+        }
+        Ok(found.into_iter().map(|found| (found.value, found.path)).collect())
+    }
+
+    fn split<'v>(&self, envelope: &'v Value, path: &[Step], elements: &mut Vec<Element<'v>>) -> Result<(), NotAnEvent> {
+        for query in &self.split {
+            let found = query.compiled.locate(envelope)?;
+            if found.is_empty() {
+                continue;
+            }
+            elements.extend(found.into_iter().map(|found| Element {
+                value: found.value,
+                envelope,
+                path: path.iter().cloned().chain(found.path).collect(),
+            }));
+            return Ok(());
+        }
+        // One envelope of a batch that holds nothing makes the whole request doubtful: none of it is taken.
+        Err(NotAnEvent::NoEvents { looked_at: texts(&self.split) })
+    }
+
+    fn element(&self, element: &Element<'_>, received: &Received, spans: &mut Spans<'_>) -> Result<Read, NotAnEvent> {
+        for query in &self.require {
+            if query.compiled.first(element.value, element.value)?.is_none() {
+                return Err(NotAnEvent::Missing { what: "required part", looked_at: query.text.clone() });
+            }
+        }
+        let data = self.data(element)?;
+        let range = spans.range(&data).unwrap_or_default();
+        let scope = RequestScope {
+            json: Some(element.value),
+            envelope: Some(element.envelope),
+            data: received.body.get(range).unwrap_or_default(),
+            ..received.scope()
+        };
+        let kind = require("type", &self.kind, &scope)?;
+        let id = match &self.id {
+            Some(id) => require("id", id, &scope)?.into(),
+            None => self.default_id(&kind, &scope),
+        };
+        let text = |choices: &Choices| choices.choose(&scope);
+        Ok(Read {
+            subject: text(&self.subject)?.map(|subject| subject.into()),
+            time: text(&self.time)?.and_then(|time| attributes::time(&time)),
+            kind: kind.into(),
+            id,
+            data,
+        })
+    }
+
+    fn data(&self, element: &Element<'_>) -> Result<Vec<Step>, NotAnEvent> {
+        if self.data.is_empty() {
+            return Ok(element.path.clone());
+        }
+        for query in &self.data {
+            if let Some(found) = query.compiled.locate(element.value)?.into_iter().next() {
+                return Ok(element.path.iter().cloned().chain(found.path).collect());
+            }
+        }
+        Err(NotAnEvent::Missing { what: "data", looked_at: texts(&self.data) })
+    }
+
+    fn default_id(&self, kind: &str, scope: &RequestScope<'_>) -> Box<str> {
+        if self.split.is_empty() && self.batch.is_none() {
+            return hex::encode(Sha256::digest(scope.body)).into();
+        }
+        let mut hash = Sha256::new();
+        hash.update(kind.as_bytes());
+        hash.update(b"\n");
+        hash.update(scope.data);
+        hex::encode(hash.finalize()).into()
+    }
+}
+
+fn require<'a>(what: &'static str, choices: &Named<Choices>, scope: &RequestScope<'a>) -> Result<Cow<'a, str>, NotAnEvent> {
+    let missing = || NotAnEvent::Missing { what, looked_at: choices.text.clone() };
+    choices.compiled.choose(scope)?.ok_or_else(missing)
+}
+
+fn draft(read: Read, body: &mut Value, alone: bool, spans: &mut Spans<'_>) -> Result<Draft, NotAnEvent> {
+    let range = spans.range(&read.data).unwrap_or_default();
+    let part = at(body, &read.data);
+    // The only event of a request takes its data out of the parsed body; of several each gets a copy.
+    let value = if alone { part.map(Value::take) } else { part.map(|part| part.clone()) };
+    Ok(Draft {
+        id: read.id,
+        kind: read.kind,
+        subject: read.subject,
+        time: read.time,
+        source: None,
+        data: range,
+        value: value.unwrap_or_default(),
+    })
+}
+
+fn at<'v>(body: &'v mut Value, path: &[Step]) -> Option<&'v mut Value> {
+    path.iter().try_fold(body, |value, step| match step {
+        Step::Name(name) => value.get_mut(name),
+        Step::Index(index) => value.get_mut(*index),
+    })
+}
+
+fn query(text: &At<String>, problems: &mut Problems) -> Option<Named<Query>> {
+    match Query::parse(text) {
+        Ok(compiled) => Some(Named { text: text.value.clone(), compiled }),
+        Err(error) => {
+            problems.push(Problem::expression(text.place, "the path", &error.message, error.expected));
+            None
+        }
+    }
+}
+
+fn choices(given: Option<&At<file::OneOrMany<At<file::Choice>>>>, problems: &mut Problems) -> Named<Choices> {
+    let mut named = Named { text: String::new(), compiled: Choices::none() };
+    let Some(given) = given else { return named };
+    let mut texts = Vec::new();
+    for choice in given.as_slice() {
+        let before = named.compiled.clone();
+        let (added, what) = match &choice.value {
+            file::Choice::Select(text) => (named.compiled.or_select(text), text),
+            file::Choice::When { when, value } => (named.compiled.or_value_when(value, when), &when.value),
+        };
+        texts.push(what.as_str());
+        named.compiled = added.unwrap_or_else(|error| {
+            problems.push(Problem::expression(choice.place, "the selector", &error.message, error.expected));
+            before
+        });
+    }
+    named.text = texts.join(", then ");
+    named
+}
+
+fn texts(queries: &[Named<Query>]) -> String {
+    queries.iter().map(|query| query.text.as_str()).collect::<Vec<_>>().join(", then ")
+}

@@ -1,0 +1,154 @@
+//! What a provider hears after each outcome.
+
+use serde_json::{Value, json};
+
+use crate::config::{At, Problem, Problems, file};
+use crate::expr::Template;
+
+/// A provider's `respond:`, compiled.
+#[derive(Debug, Default)]
+pub struct Respond {
+    accepted: Option<Reply>,
+    filtered: Option<Reply>,
+    duplicate: Option<Reply>,
+    invalid: Option<Reply>,
+    unauthorized: Option<Reply>,
+    unavailable: Option<Reply>,
+}
+
+/// A status and a body template.
+#[derive(Debug)]
+pub struct Reply {
+    status: Option<u16>,
+    body: Option<Template>,
+}
+
+/// How a request ended, as far as its answer depends on the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Stored.
+    Accepted,
+    /// Authentic, but no delivery wants any of it.
+    Filtered,
+    /// All of it was stored before.
+    Duplicate,
+    /// Authentic, but without an event that can be read.
+    Invalid,
+    /// Not verified.
+    Unauthorized,
+    /// The queue cannot keep it.
+    Unavailable,
+}
+
+// === impl Respond ===
+
+impl Respond {
+    /// Compiles a provider's answers.
+    pub fn compile(file: &file::Respond, problems: &mut Problems) -> Self {
+        let mut reply = |reply: &Option<At<file::Reply>>| reply.as_ref().map(|reply| Reply::compile(reply, problems));
+        let respond = Self {
+            accepted: reply(&file.accepted),
+            filtered: reply(&file.filtered),
+            duplicate: reply(&file.duplicate),
+            invalid: reply(&file.invalid),
+            unauthorized: reply(&file.unauthorized),
+            unavailable: reply(&file.unavailable),
+        };
+        respond.check(file, problems);
+        respond
+    }
+
+    /// The status and body of an ending; `status` is what it has by itself, `None` the body it has by itself.
+    /// `ids` are the ids of the request's events.
+    #[must_use]
+    pub fn render(&self, ending: Ending, status: u16, ids: &[&str]) -> (u16, Option<Value>) {
+        let reply = match ending {
+            Ending::Accepted => &self.accepted,
+            Ending::Filtered => self.filtered_or_accepted(),
+            Ending::Duplicate => self.duplicate_or_accepted(),
+            Ending::Invalid => &self.invalid,
+            Ending::Unauthorized => &self.unauthorized,
+            Ending::Unavailable => &self.unavailable,
+        };
+        let Some(reply) = reply else { return (status, None) };
+        let scope = json!({ "id": ids.first(), "ids": ids, "outcome": ending.as_str() });
+        match reply.render(&scope, status) {
+            Some((status, Value::Null)) => (status, None),
+            Some((status, body)) => (status, Some(body)),
+            None => (status, None),
+        }
+    }
+
+    const fn filtered_or_accepted(&self) -> &Option<Reply> {
+        if self.filtered.is_some() { &self.filtered } else { &self.accepted }
+    }
+
+    const fn duplicate_or_accepted(&self) -> &Option<Reply> {
+        if self.duplicate.is_some() { &self.duplicate } else { &self.accepted }
+    }
+
+    /// A provider must never take what was not kept, or not verified, for done.
+    fn check(&self, file: &file::Respond, problems: &mut Problems) {
+        for (reply, what) in [(&file.unavailable, "unavailable"), (&file.unauthorized, "unauthorized")] {
+            if let Some(status) = reply.as_ref().and_then(|reply| reply.status.as_ref())
+                && status.value < 400
+            {
+                problems.push(
+                    Problem::error(status.place, format!("`{what}` cannot be answered as a success: the provider would not send the event again"))
+                        .expected("a status from 400 to 599"),
+                );
+            }
+        }
+    }
+}
+
+// === impl Ending ===
+
+impl Ending {
+    /// The word, as in the file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Filtered => "filtered",
+            Self::Duplicate => "duplicate",
+            Self::Invalid => "invalid",
+            Self::Unauthorized => "unauthorized",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+// === impl Reply ===
+
+impl Reply {
+    /// Compiles an answer.
+    pub fn compile(file: &file::Reply, problems: &mut Problems) -> Self {
+        if let Some(status) = &file.status
+            && !(200..600).contains(&status.value)
+        {
+            problems.push(Problem::error(status.place, format!("{} is not a status", status.value)).expected("a number from 200 to 599"));
+        }
+        let body = file.body.as_ref().and_then(|tree| match Template::compile(&tree.value) {
+            Ok(template) => Some(template),
+            Err(errors) => {
+                problems.extend(errors.into_iter().map(|(pointer, error)| {
+                    Problem::expression(tree.place(&pointer), "the body", &error.message, error.expected)
+                }));
+                None
+            }
+        });
+        Self { status: file.status.as_ref().map(|status| status.value), body }
+    }
+
+    /// The status (`default` where it does not say) and the body over `root`. `None` where the body asks for what
+    /// is not there.
+    #[must_use]
+    pub fn render(&self, root: &Value, default: u16) -> Option<(u16, Value)> {
+        let status = self.status.unwrap_or(default);
+        match &self.body {
+            Some(template) => template.render(root).ok().map(|body| (status, body.unwrap_or_default())),
+            None => Some((status, Value::Null)),
+        }
+    }
+}

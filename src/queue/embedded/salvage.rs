@@ -1,0 +1,237 @@
+//! Opening a store that may be damaged: what can still be read is copied into a new one.
+
+use std::path::Path;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params_from_iter};
+
+use super::failure::is_damage;
+use super::files::Directory;
+use super::schema::{self, OpenError, ROW_TABLES, Stock};
+use crate::model::Timestamp;
+use crate::queue::QueueError;
+
+/// After so many rows in a row that cannot be read, the rest of a table is given up.
+const MISSES: i64 = 100_000;
+/// How many events without deliveries are named in the log; all are counted.
+const NAMED: i64 = 100;
+
+/// How a table was copied.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Copied {
+    kept: u64,
+    /// At most this many: row numbers that could not be read.
+    lost: u64,
+    /// Whether the rest of the table could not be reached.
+    broken_off: bool,
+}
+
+/// Opens the database of `directory`, salvaging it first where it is damaged.
+pub(super) fn open(
+    directory: &Directory,
+    max_size: Option<u64>,
+    now: Timestamp,
+) -> Result<(Connection, Stock), QueueError> {
+    finish_interrupted(directory, now)?;
+    let path = directory.database();
+    directory.prepare(&path)?;
+    let opened = match schema::open(&path, max_size) {
+        Err(OpenError::Sqlite(error)) if is_damage(&error) => {
+            salvage(directory, &error, now)?;
+            schema::open(&path, max_size)?
+        }
+        opened => opened?,
+    };
+    directory.sync()?;
+    Ok(opened)
+}
+
+/// A salvage that a crash interrupted: complete exactly if the damaged database is set aside already.
+fn finish_interrupted(directory: &Directory, now: Timestamp) -> Result<(), QueueError> {
+    let (path, salvaged) = (directory.database(), directory.salvage());
+    if !salvaged.exists() {
+        return Ok(());
+    }
+    if path.exists() {
+        return directory.remove_database(&salvaged);
+    }
+    // The damaged one's log may still be there, and must not be replayed into the new one.
+    directory.rename_database(&path, &directory.aside(now.as_millis()))?;
+    directory.rename_database(&salvaged, &path)
+}
+
+fn salvage(directory: &Directory, error: &rusqlite::Error, now: Timestamp) -> Result<(), QueueError> {
+    let (path, new, aside) = (directory.database(), directory.salvage(), directory.aside(now.as_millis()));
+    tracing::error!(
+        %error, file = %path.display(), aside = %aside.display(),
+        "the queue's database is damaged: it is set aside, and what can be read of it is kept"
+    );
+    directory.prepare(&new)?;
+    let (connection, _) = schema::open(&new, None)?;
+    copy_all(&path, &connection).map_err(OpenError::from)?;
+    // Closing moves the log into the file and syncs it: it is whole before the old one goes.
+    connection.close().map_err(|(_, error)| OpenError::from(error))?;
+    directory.rename_database(&path, &aside)?;
+    directory.rename_database(&new, &path)
+}
+
+/// Copies what can be read. Fails only where the new database cannot be written.
+fn copy_all(from: &Path, to: &Connection) -> rusqlite::Result<()> {
+    // It is not changed: somebody may want to try with other tools.
+    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX);
+    let Ok(source) = source else {
+        tracing::error!("nothing of the damaged database could be read");
+        return Ok(());
+    };
+    let transaction = to.unchecked_transaction()?;
+    for (table, columns) in ROW_TABLES {
+        report(table, copy_rows(&source, to, table, columns)?);
+    }
+    report("remembered", copy_remembered(&source, to)?);
+    drop_strays(to)?;
+    transaction.commit()
+}
+
+fn report(table: &str, Copied { kept, lost, broken_off }: Copied) {
+    if lost > 0 || broken_off {
+        tracing::error!(table, kept, lost, broken_off, "rows of the damaged database are lost");
+    } else {
+        tracing::warn!(table, kept, "a table of the damaged database was copied whole");
+    }
+}
+
+/// Copies a table by row number; after a row that cannot be read, it looks for the next that can.
+fn copy_rows(source: &Connection, to: &Connection, table: &str, columns: &[&str]) -> rusqlite::Result<Copied> {
+    let names = columns.join(", ");
+    let read = format!("SELECT row, {names} FROM {table} WHERE row >= ?1 ORDER BY row");
+    let insert = insert(table, &format!("row, {names}"), columns.len() + 1);
+    let mut copied = Copied::default();
+    let (mut next, mut misses) = (i64::MIN, 0);
+    loop {
+        let ended = copy_run(source, to, &read, &insert, &mut next, &mut copied)?;
+        match ended {
+            Run::End => return Ok(copied),
+            Run::Broken { progress: true } => misses = 0,
+            Run::Broken { progress: false } => misses += 1,
+        }
+        // The first row is not known where even that cannot be read: rows count from 1.
+        if misses > MISSES || (next > 1 && last_row(source, table).is_some_and(|last| next > last)) {
+            copied.broken_off = misses > MISSES;
+            return Ok(copied);
+        }
+        copied.lost += 1;
+        next = next.max(0).saturating_add(1);
+    }
+}
+
+enum Run {
+    End,
+    Broken { progress: bool },
+}
+
+/// Copies rows from `next` on until the end or the first that cannot be read. `next` is left behind the last copied.
+fn copy_run(
+    source: &Connection,
+    to: &Connection,
+    read: &str,
+    insert: &str,
+    next: &mut i64,
+    copied: &mut Copied,
+) -> rusqlite::Result<Run> {
+    let mut progress = false;
+    let Ok(mut statement) = source.prepare_cached(read) else {
+        copied.broken_off = true;
+        return Ok(Run::End);
+    };
+    let width = statement.column_count();
+    let Ok(mut rows) = statement.query([*next]) else { return Ok(Run::Broken { progress }) };
+    loop {
+        let row = match rows.next() {
+            Ok(Some(row)) => row,
+            Ok(None) => return Ok(Run::End),
+            Err(_) => return Ok(Run::Broken { progress }),
+        };
+        let Ok(values) = (0..width).map(|column| row.get(column)).collect::<rusqlite::Result<Vec<Value>>>() else {
+            return Ok(Run::Broken { progress });
+        };
+        let Some(Value::Integer(number)) = values.first() else { return Ok(Run::Broken { progress }) };
+        *next = number.saturating_add(1);
+        progress = true;
+        store(to, insert, values, copied)?;
+    }
+}
+
+/// The keys have no numbers: forward to the first that cannot be read, then backward from the other end.
+fn copy_remembered(source: &Connection, to: &Connection) -> rusqlite::Result<Copied> {
+    let insert = insert("remembered", "key, until", 2);
+    let mut copied = Copied::default();
+    for order in ["ASC", "DESC"] {
+        let read = format!("SELECT key, until FROM remembered ORDER BY key {order}");
+        let Ok(mut statement) = source.prepare(&read) else {
+            return Ok(Copied { broken_off: true, ..copied });
+        };
+        let Ok(mut rows) = statement.query([]) else { continue };
+        loop {
+            match rows.next() {
+                Ok(Some(row)) => {
+                    let values = [row.get::<_, Value>(0), row.get(1)].into_iter().collect::<rusqlite::Result<Vec<_>>>();
+                    match values {
+                        Ok(values) => store(to, &insert, values, &mut copied)?,
+                        Err(_) => copied.lost += 1,
+                    }
+                }
+                Ok(None) => return Ok(copied),
+                Err(_) => break,
+            }
+        }
+        copied.broken_off = true;
+    }
+    Ok(copied)
+}
+
+fn insert(table: &str, columns: &str, width: usize) -> String {
+    let places = vec!["?"; width].join(", ");
+    format!("INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT DO NOTHING")
+}
+
+/// Stores a row. One that does not fit, because a damaged page shows another's bytes, is lost.
+fn store(to: &Connection, insert: &str, values: Vec<Value>, copied: &mut Copied) -> rusqlite::Result<()> {
+    match to.prepare_cached(insert)?.execute(params_from_iter(values)) {
+        Ok(_) => copied.kept += 1,
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => copied.lost += 1,
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+fn last_row(source: &Connection, table: &str) -> Option<i64> {
+    source.query_row(&format!("SELECT max(row) FROM {table}"), [], |row| row.get(0)).optional().ok().flatten()
+}
+
+/// Names the events whose deliveries were lost and removes them: nothing would ever come for them. Deliveries of which
+/// the lane was lost cannot be made by anybody either; a delivery whose event was lost stays, and becomes a dead letter.
+fn drop_strays(to: &Connection) -> rusqlite::Result<()> {
+    const NO_LANE: &str = "lane NOT IN (SELECT row FROM lanes)";
+    const NO_DELIVERY: &str = "NOT EXISTS (SELECT 1 FROM pending WHERE event = events.row)
+        AND NOT EXISTS (SELECT 1 FROM dead WHERE event = events.row)";
+    for table in ["pending", "dead"] {
+        let lost = to.execute(&format!("DELETE FROM {table} WHERE {NO_LANE}"), [])?;
+        if lost > 0 {
+            tracing::error!(table, lost, "deliveries are lost: to where they were going cannot be read");
+        }
+    }
+    // The salvaged dead letters give way: what is pending is to be made.
+    to.execute("DELETE FROM dead WHERE id IN (SELECT id FROM pending)", [])?;
+    let mut statement = to.prepare(&format!("SELECT route, id FROM events WHERE {NO_DELIVERY} LIMIT {NAMED}"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (route, event): (String, String) = (row.get(0)?, row.get(1)?);
+        tracing::error!(route, event, "the deliveries of an event are lost");
+    }
+    let lost = to.execute(&format!("DELETE FROM events WHERE {NO_DELIVERY}"), [])?;
+    to.execute("DELETE FROM requests WHERE NOT EXISTS (SELECT 1 FROM events WHERE request = requests.row)", [])?;
+    if lost > 0 {
+        tracing::error!(lost, "events are lost: their deliveries cannot be read");
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! The embedded home against the suite and against a model.
+
+mod conforms;
+mod model;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tempfile::TempDir;
+
+use super::{Embedded, Options};
+use crate::model::{ManualClock, Timestamp};
+use crate::queue::Queue;
+use crate::queue::conformance::Bench;
+
+/// An embedded home in a directory of its own.
+struct Home {
+    directory: TempDir,
+    clock: Arc<ManualClock>,
+    queue: Arc<Embedded>,
+    /// Homes that crashed: kept, so that nothing of theirs is closed in an orderly way while the test runs.
+    crashed: Vec<(TempDir, Arc<Embedded>)>,
+}
+
+impl Home {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(1_700_000_000)));
+        let queue = open(directory.path(), &clock);
+        Self { directory, clock, queue, crashed: Vec::new() }
+    }
+}
+
+impl Bench for Home {
+    fn home(&self) -> Arc<dyn Queue> {
+        Arc::<Embedded>::clone(&self.queue)
+    }
+
+    fn clock(&self) -> Arc<ManualClock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// The files as they lie while the home is open: what a power cut would leave.
+    fn crash(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let image = tempfile::tempdir().unwrap();
+            for name in ["queue.db", "queue.db-wal"] {
+                let from = self.directory.path().join(name);
+                if from.exists() {
+                    std::fs::copy(from, image.path().join(name)).unwrap();
+                }
+            }
+            let queue = open(image.path(), &self.clock);
+            let directory = std::mem::replace(&mut self.directory, image);
+            let queue = std::mem::replace(&mut self.queue, queue);
+            self.crashed.push((directory, queue));
+        })
+    }
+}
+
+fn open(directory: &Path, clock: &Arc<ManualClock>) -> Arc<Embedded> {
+    let clock = Arc::<ManualClock>::clone(clock);
+    Embedded::open(Options::new(directory), clock).unwrap()
+}

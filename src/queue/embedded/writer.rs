@@ -1,0 +1,294 @@
+//! The writer: one thread, one connection, group commit.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::desk::{Desk, Done};
+use super::door::{Door, Ticket};
+use super::failure::{is_damage, queue_error};
+use super::files::Directory;
+use super::settle::Settle;
+use super::upkeep::Chore;
+use crate::model::Clock;
+use crate::queue::{Append, Appended, QueueError};
+
+/// The most commands in a group.
+const GROUP: usize = 1024;
+/// The most bytes in a group, but for the last command.
+const GROUP_BYTES: usize = 8 << 20;
+/// How long nothing must have come before pages are given back.
+const IDLE: Duration = Duration::from_millis(250);
+/// What the outcome of a delivery is taken to weigh, in bytes.
+const SETTLE_WEIGHT: usize = 1024;
+/// The pauses before what failed is tried again.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How many steps of giving pages back a close may take: half a gigabyte.
+const CLOSING_STEPS: usize = 256;
+
+/// Where a command's answer goes.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, QueueError>>;
+
+/// What the writer is asked to do.
+///
+/// The channel has no bound of its own, so nobody ever blocks on it: appends are bounded by the [`Door`], the rest by the
+/// leases that live.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Part of a group.
+    Write(Write),
+    /// In steps.
+    Chore(Chore),
+    /// The last one.
+    Close(Reply<()>),
+}
+
+/// What is committed in groups.
+#[derive(Debug)]
+pub(super) enum Write {
+    Append { batch: Append, ticket: Ticket, reply: Reply<Appended> },
+    Settle { settle: Settle, reply: Option<Reply<()>> },
+}
+
+/// The writer.
+#[derive(Debug)]
+pub(super) struct Writer {
+    desk: Desk,
+    commands: Receiver<Command>,
+    door: Arc<Door>,
+    clock: Arc<dyn Clock>,
+    chores: VecDeque<Chore>,
+    /// What could not be stored, and must be.
+    unsettled: Vec<Write>,
+    pause: Duration,
+    try_again_at: Option<Instant>,
+    /// Whether there may be pages to give back.
+    untidy: bool,
+    closing: Option<Reply<()>>,
+    /// Dropped last: the directory is let go once the database is closed.
+    directory: Directory,
+}
+
+/// What the writer woke up to.
+enum Woken {
+    Command(Command),
+    Nothing,
+    Abandoned,
+}
+
+// === impl Writer ===
+
+impl Writer {
+    pub(super) const fn new(
+        desk: Desk,
+        commands: Receiver<Command>,
+        door: Arc<Door>,
+        clock: Arc<dyn Clock>,
+        directory: Directory,
+    ) -> Self {
+        Self {
+            desk,
+            commands,
+            door,
+            clock,
+            chores: VecDeque::new(),
+            unsettled: Vec::new(),
+            pause: FIRST_PAUSE,
+            try_again_at: None,
+            untidy: true,
+            closing: None,
+            directory,
+        }
+    }
+
+    /// Works until it is told to close or nobody is left to tell it anything.
+    pub(super) fn run(mut self) {
+        while self.closing.is_none() {
+            match self.wait() {
+                Woken::Command(first) => self.serve(first),
+                Woken::Nothing => {}
+                Woken::Abandoned => break,
+            }
+            if let Some(chore) = self.chores.pop_front()
+                && let Some(rest) = chore.step(&mut self.desk)
+            {
+                self.chores.push_back(rest);
+            }
+            if self.try_again_at.is_some_and(|at| at <= Instant::now()) {
+                self.try_again();
+            }
+        }
+        self.finish();
+    }
+
+    fn wait(&mut self) -> Woken {
+        if !self.chores.is_empty() {
+            return match self.commands.try_recv() {
+                Ok(command) => Woken::Command(command),
+                Err(TryRecvError::Empty) => Woken::Nothing,
+                Err(TryRecvError::Disconnected) => Woken::Abandoned,
+            };
+        }
+        let again = self.try_again_at.map(|at| at.saturating_duration_since(Instant::now()));
+        let tidy = self.untidy.then_some(IDLE);
+        let Some(timeout) = again.into_iter().chain(tidy).min() else {
+            return self.commands.recv().map_or(Woken::Abandoned, Woken::Command);
+        };
+        match self.commands.recv_timeout(timeout) {
+            Ok(command) => Woken::Command(command),
+            Err(RecvTimeoutError::Timeout) => {
+                if again.is_none() {
+                    self.tidy();
+                }
+                Woken::Nothing
+            }
+            Err(RecvTimeoutError::Disconnected) => Woken::Abandoned,
+        }
+    }
+
+    /// Commits a command with whatever else waits.
+    fn serve(&mut self, first: Command) {
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        let mut next = Some(first);
+        while let Some(command) = next.take() {
+            match command {
+                Command::Write(write) => {
+                    bytes += write.weight();
+                    group.push(write);
+                }
+                Command::Chore(chore) => self.chores.push_back(chore),
+                Command::Close(reply) => self.closing = Some(reply),
+            }
+            if self.closing.is_none() && group.len() < GROUP && bytes < GROUP_BYTES {
+                next = self.commands.try_recv().ok();
+            }
+        }
+        self.commit(group);
+    }
+
+    fn commit(&mut self, group: Vec<Write>) {
+        if group.is_empty() {
+            return;
+        }
+        self.untidy = true;
+        match self.desk.commit(&group, self.clock.now()) {
+            Ok(done) => group.into_iter().zip(done).for_each(|(write, done)| self.succeeded(write, done)),
+            // One that cannot be stored must not take the others with it.
+            Err(_) if group.len() > 1 => group.into_iter().for_each(|write| self.commit(vec![write])),
+            Err(error) => group.into_iter().for_each(|write| self.failed(write, &error)),
+        }
+    }
+
+    fn succeeded(&self, write: Write, done: Done) {
+        match (write, done) {
+            (Write::Append { reply, ticket, .. }, Done::Appended(appended)) => {
+                drop(ticket);
+                self.door.set_trouble(None);
+                // Nobody waits any more: the leases are dropped, and with them the claims.
+                drop(reply.send(Ok(appended)));
+            }
+            (Write::Settle { reply: Some(reply), .. }, _) => drop(reply.send(Ok(()))),
+            _ => {}
+        }
+    }
+
+    fn failed(&mut self, write: Write, error: &rusqlite::Error) {
+        match write {
+            Write::Append { reply, .. } => {
+                let error = queue_error(error);
+                self.door.set_trouble(Some(error.clone()));
+                drop(reply.send(Err(error)));
+            }
+            Write::Settle { settle, reply } if is_damage(error) => {
+                // It would fail for ever. Its claim is kept, so that it is not made again before the next start.
+                tracing::error!(
+                    %error, route = &*settle.lane.route, delivery = &*settle.lane.delivery, id = %settle.id,
+                    "the outcome of a delivery cannot be stored: its record is damaged"
+                );
+                reply.into_iter().for_each(|reply| drop(reply.send(Err(queue_error(error)))));
+                return;
+            }
+            Write::Settle { settle, reply } => {
+                if self.unsettled.is_empty() {
+                    tracing::error!(
+                        %error, route = &*settle.lane.route, delivery = &*settle.lane.delivery, id = %settle.id,
+                        "the outcome of a delivery cannot be stored: it is kept in memory and tried again"
+                    );
+                }
+                self.unsettled.push(Write::Settle { settle, reply });
+            }
+        }
+        self.try_again_at.get_or_insert_with(|| Instant::now() + self.pause);
+    }
+
+    /// Tries what failed once more, and whether there is room for appends.
+    fn try_again(&mut self) {
+        self.try_again_at = None;
+        let unsettled = std::mem::take(&mut self.unsettled);
+        self.commit(unsettled);
+        if self.door.in_trouble() {
+            match self.desk.probe() {
+                Ok(()) => self.door.set_trouble(None),
+                Err(error) => self.door.set_trouble(Some(queue_error(&error))),
+            }
+        }
+        if self.unsettled.is_empty() && !self.door.in_trouble() {
+            self.pause = FIRST_PAUSE;
+            self.try_again_at = None;
+        } else {
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            self.try_again_at = Some(Instant::now() + self.pause);
+        }
+    }
+
+    /// Gives a few free pages back.
+    fn tidy(&mut self) {
+        self.untidy = self.desk.reclaim().unwrap_or_else(|error| {
+            tracing::warn!(%error, "free pages cannot be given back to the file system");
+            false
+        });
+    }
+
+    fn finish(mut self) {
+        let unsettled = std::mem::take(&mut self.unsettled);
+        self.commit(unsettled);
+        let mut result = Ok(());
+        for write in self.unsettled.drain(..) {
+            let error = QueueError::Store { detail: "the outcome of a delivery could not be stored".to_owned() };
+            if let Write::Settle { reply: Some(reply), .. } = write {
+                drop(reply.send(Err(error.clone())));
+            }
+            result = Err(error);
+        }
+        for _ in 0..CLOSING_STEPS {
+            self.tidy();
+            if !self.untidy {
+                break;
+            }
+        }
+        let Self { desk, closing, directory, commands, .. } = self;
+        let closed = desk.close().map_err(|error| queue_error(&error));
+        // What still came is answered `Closed` by dropping it, and who waits for us may open the directory at once.
+        drop(commands);
+        drop(directory);
+        if let Some(reply) = closing {
+            drop(reply.send(result.and(closed)));
+        }
+    }
+}
+
+// === impl Write ===
+
+impl Write {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Append { ticket, .. } => ticket.bytes(),
+            Self::Settle { .. } => SETTLE_WEIGHT,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Who a route listens to: its provider, its scheme and its secrets.
+
+use std::sync::Arc;
+
+use crate::config::load::{Given, Section};
+use crate::config::{At, Named, Problem, Problems, file};
+use crate::expr::{Choices, Selector};
+use crate::model::NamedSecret;
+use crate::pipeline::verify::Verifier;
+use crate::providers;
+
+/// The provider that a route names: the user's own of that name before a built-in one.
+pub(super) fn provider(
+    route: &file::Route,
+    own: &Named<At<file::Provider>>,
+    given: &Given,
+    problems: &mut Problems,
+) -> Option<file::Provider> {
+    let name = route.provider.as_ref()?;
+    if let Some(own) = own.get(name) {
+        return Some(own.value.clone());
+    }
+    let builtin = providers::builtin(name);
+    if builtin.is_none() && !given.contains(Section::Providers, name) {
+        let known = own.names().chain(providers::names().map(|name| -> &str { name }));
+        problems.push(
+            Problem::error(name.place, format!("there is no provider `{}`", name.value))
+                .expected("a built-in provider (`hookswitch providers` lists them), or one of `providers:`")
+                .suggest(name, known),
+        );
+    }
+    builtin
+}
+
+/// The verifier of a route: its own scheme before its provider's. Never off by omission.
+pub(super) fn verifier(
+    route: &file::Route,
+    provider: Option<&file::Provider>,
+    public_url: Option<&str>,
+    problems: &mut Problems,
+) -> Option<Verifier> {
+    let auth = route.auth.as_ref().or_else(|| provider.map(|provider| &provider.auth));
+    let Some(auth) = auth else {
+        if route.provider.is_none() {
+            problems.push(
+                Problem::error(route.name.place, format!("the route `{}` says neither `provider` nor `auth`", route.name.value))
+                    .expected("`provider: NAME`, or `auth:` with a scheme, or `auth: none` in so many words"),
+            );
+        }
+        return None;
+    };
+    let secrets = secrets(route, problems);
+    let id = event_id(provider);
+    Verifier::compile(auth, &secrets, &id, public_url, problems)
+}
+
+fn secrets(route: &file::Route, problems: &mut Problems) -> Vec<At<NamedSecret>> {
+    if let (Some(_), Some(several)) = (&route.secret, &route.secrets) {
+        problems.push(Problem::error(several.place, "the route has both `secret` and `secrets`").expected("one of them"));
+    }
+    let mut all = Vec::new();
+    if let Some(secret) = &route.secret {
+        all.push(At::new(NamedSecret::new(NamedSecret::DEFAULT_NAME, secret.value.clone()), secret.place));
+    }
+    for (name, secret) in route.secrets.iter().flat_map(|secrets| secrets.value.iter()) {
+        all.push(At::new(NamedSecret::new(name.value.as_str(), secret.value.clone()), secret.place));
+    }
+    all
+}
+
+/// Where the provider's event id is, for `{id}` in signed content. What is wrong with it is the normalizer's to say.
+fn event_id(provider: Option<&file::Provider>) -> Choices {
+    let id = provider.and_then(|provider| provider.event.as_ref()).and_then(|event| event.id.as_ref());
+    let mut choices = Choices::none();
+    for choice in id.map(|id| id.as_slice()).unwrap_or_default() {
+        if let file::Choice::Select(text) = &choice.value {
+            choices = choices.clone().or_select(text).unwrap_or(choices);
+        }
+    }
+    choices
+}
+
+/// Checks that the path of a route has the parameters that its provider reads.
+pub(super) fn check_path_parameters(route: &file::Route, provider: &file::Provider, problems: &mut Problems) {
+    let read = provider.handshake.iter().flat_map(|handshake| handshake.matches.iter()).map(|(selector, _)| selector);
+    for selector in read {
+        let Some(parameter) = selector.strip_prefix("path:") else { continue };
+        let placeholder = format!("{{{parameter}}}");
+        if Selector::parse(selector).is_ok() && !route.path.contains(&placeholder) {
+            let provider = route.provider.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
+            problems.push(
+                Problem::error(route.path.place, format!("the provider `{provider}` reads the path parameter `{parameter}`, which this path does not have"))
+                    .expected(format!("a path such as {}/{placeholder}", route.path.value.trim_end_matches('/'))),
+            );
+            return;
+        }
+    }
+}
+
+/// The header fields that are never kept of a route's requests.
+pub(super) fn credentials(verifier: Option<&Verifier>) -> Vec<http::HeaderName> {
+    verifier.map(|verifier| verifier.credential_headers().to_vec()).unwrap_or_default()
+}
+
+/// A route's name as it is shared.
+pub(super) fn shared(name: &At<String>) -> Arc<str> {
+    name.value.as_str().into()
+}

@@ -1,0 +1,218 @@
+//! From what the YAML says to what runs, or every problem on the way.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::table::{Delivery, Route, RouteTable};
+use super::{Settings, auth};
+use crate::config::load::{Given, Section};
+use crate::config::{At, Problem, Problems, file};
+use crate::model::Lane;
+use crate::pipeline::deliver::Target;
+use crate::pipeline::filter::{Filter, Wants};
+use crate::pipeline::handshake::Handshakes;
+use crate::pipeline::normalize::Normalizer;
+use crate::pipeline::respond::Respond;
+use crate::pipeline::transform::Shape;
+
+/// How long an event is known as a duplicate where the route does not say.
+const DEFAULT_DEDUP: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Compiles a file. Every problem of it is added to `problems`; `None` where one of them keeps it from running.
+/// `given` are the names in the text, also of what could not be read, so that a reference to it is not a second problem.
+pub fn compile(
+    file: &file::ConfigFile,
+    given: &Given,
+    problems: &mut Problems,
+) -> Option<RouteTable> {
+    let settings = Settings::compile(file, problems);
+    let compiler = Compiler {
+        file,
+        given,
+        public_url: public_url(file, problems),
+        targets: targets(file, problems),
+        max_body: settings.limits.max_body,
+    };
+    let mut table = RouteTable {
+        settings,
+        paths: matchit::Router::new(),
+        routes: Vec::new(),
+        deliveries: HashMap::new(),
+        targets: compiler.targets.clone(),
+    };
+    check_names(file, problems);
+    check_unused(file, problems);
+    for route in &file.routes {
+        compiler.add(route, &mut table, problems);
+    }
+    (!problems.any_error()).then_some(table)
+}
+
+struct Compiler<'f> {
+    file: &'f file::ConfigFile,
+    given: &'f Given,
+    public_url: Option<String>,
+    targets: BTreeMap<Arc<str>, Arc<Target>>,
+    max_body: u64,
+}
+
+impl Compiler<'_> {
+    fn add(&self, file: &At<file::Route>, table: &mut RouteTable, problems: &mut Problems) {
+        let name = auth::shared(&file.name);
+        let mut lanes = Vec::new();
+        for entry in &file.deliver {
+            let lane = Lane::new(Arc::clone(&name), entry.name.as_ref().unwrap_or(&entry.to).value.as_str());
+            let filter = Filter::compile(entry.filter.as_ref(), entry.types.as_deref(), problems);
+            if let Some(delivery) = self.delivery(entry, &lane, problems) {
+                table.deliveries.insert(lane.clone(), Arc::new(delivery));
+            }
+            lanes.push((lane, filter));
+        }
+        if file.deliver.is_empty() {
+            problems.push(Problem::error(file.place, format!("the route `{name}` delivers nowhere")).expected("at least one entry under `deliver`"));
+        }
+        let route = self.route(file, &name, lanes, problems);
+        let place = file.path.place;
+        let Some(path) = path(&file.path, problems) else { return };
+        let Some(route) = route.map(Arc::new) else { return };
+        match table.paths.insert(path, Arc::clone(&route)) {
+            Ok(()) => table.routes.push(route),
+            Err(matchit::InsertError::Conflict { with }) => problems.push(
+                Problem::error(place, format!("this path takes the same requests as `{with}` of another route")).expected("a path of its own"),
+            ),
+            Err(error) => problems.push(
+                Problem::error(place, format!("this path cannot be matched: {error}")).expected("a path such as /hooks/acme or /hooks/acme/{topic}"),
+            ),
+        }
+    }
+
+    fn route(&self, file: &file::Route, name: &Arc<str>, lanes: Vec<(Lane, Option<Filter>)>, problems: &mut Problems) -> Option<Route> {
+        let provider = auth::provider(file, &self.file.providers, self.given, problems);
+        if let Some(provider) = &provider {
+            auth::check_path_parameters(file, provider, problems);
+        }
+        let verifier = auth::verifier(file, provider.as_ref(), self.public_url.as_deref(), problems);
+        let credentials = auth::credentials(verifier.as_ref());
+        let provider_name = file.provider.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
+        let map = provider.as_ref().and_then(|provider| provider.event.as_ref()).map(|event| (provider_name, event));
+        let normalizer = Normalizer::compile(name, map, &credentials, problems);
+        let handshakes = provider.as_ref().map(|provider| Handshakes::compile(&provider.handshake, problems));
+        let respond = provider.as_ref().map(|provider| Respond::compile(&provider.respond, problems));
+        Some(Route {
+            name: Arc::clone(name),
+            max_body: self.max_body(file, problems),
+            handshakes: handshakes.unwrap_or_default(),
+            wants: Wants::new(Filter::compile(file.filter.as_ref(), None, problems), lanes),
+            remember: remember(file),
+            respond: respond.unwrap_or_default(),
+            verifier: verifier?,
+            normalizer: normalizer?,
+        })
+    }
+
+    fn delivery(&self, entry: &file::Delivery, lane: &Lane, problems: &mut Problems) -> Option<Delivery> {
+        let format = self.file.destinations.get(&entry.to).and_then(|file| file.format.as_ref()).map(|format| format.value);
+        let shape = Shape::compile(entry, format, problems);
+        let Some(target) = self.targets.get(entry.to.as_str()) else {
+            let known = self.file.destinations.names();
+            if self.file.destinations.get(&entry.to).is_none() && !self.given.contains(Section::Destinations, &entry.to) {
+                problems.push(
+                    Problem::error(entry.to.place, format!("there is no destination `{}`", entry.to.value))
+                        .expected("a name under `destinations:`")
+                        .suggest(&entry.to, known),
+                );
+            }
+            return None;
+        };
+        Some(Delivery { lane: lane.clone(), shape: shape?, target: Arc::clone(target) })
+    }
+
+    fn max_body(&self, file: &file::Route, problems: &mut Problems) -> u64 {
+        let Some(size) = &file.max_body else { return self.max_body };
+        if size.value.0 == 0 {
+            problems.push(Problem::error(size.place, "no body fits into nothing").expected("a size such as 1MiB"));
+        }
+        size.value.0
+    }
+}
+
+fn remember(file: &file::Route) -> Option<Duration> {
+    match file.dedup.as_ref().map(|dedup| dedup.value) {
+        None => Some(DEFAULT_DEDUP),
+        Some(file::Dedup::Off) => None,
+        Some(file::Dedup::Window(span)) => Some(span.0),
+    }
+}
+
+fn public_url(file: &file::ConfigFile, problems: &mut Problems) -> Option<String> {
+    let given = file.public_url.as_ref()?;
+    let valid = Url::parse(given).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none()
+    });
+    if !valid {
+        problems.push(Problem::error(given.place, "this is not the address of a web server").expected("the address that providers were given, such as https://hooks.example.com"));
+    }
+    Some(given.trim_end_matches('/').to_owned())
+}
+
+fn targets(file: &file::ConfigFile, problems: &mut Problems) -> BTreeMap<Arc<str>, Arc<Target>> {
+    let targets = file.destinations.iter().filter_map(|(name, destination)| Target::compile(name, destination, problems));
+    targets.map(|target| (Arc::clone(&target.name), Arc::new(target))).collect()
+}
+
+fn path<'f>(path: &'f At<String>, problems: &mut Problems) -> Option<&'f str> {
+    let mistake = if !path.starts_with('/') {
+        "a path begins with `/`"
+    } else if path.contains(['?', '#']) {
+        "a path has no query and no fragment"
+    } else {
+        return Some(path);
+    };
+    problems.push(Problem::error(path.place, mistake).expected("a path such as /hooks/acme or /hooks/acme/{topic}"));
+    None
+}
+
+fn check_names(file: &file::ConfigFile, problems: &mut Problems) {
+    let mut routes = HashSet::new();
+    for route in &file.routes {
+        check_name(&route.name, "route", problems);
+        if !routes.insert(route.name.value.as_str()) {
+            problems.push(Problem::error(route.name.place, format!("another route is named `{}` too", route.name.value)).expected("a name of its own: it is a metric label"));
+        }
+        let mut deliveries = HashSet::new();
+        for delivery in &route.deliver {
+            let name = delivery.name.as_ref().unwrap_or(&delivery.to);
+            check_name(name, "delivery", problems);
+            if !deliveries.insert(name.value.as_str()) {
+                problems.push(Problem::error(name.place, format!("another delivery of this route is named `{}` too", name.value)).expected("a `name` of its own"));
+            }
+        }
+    }
+    for (name, _) in file.destinations.iter() {
+        check_name(name, "destination", problems);
+    }
+}
+
+fn check_name(name: &At<String>, what: &str, problems: &mut Problems) {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
+    if name.trim().is_empty() || !name.chars().all(plain) || name.len() > 100 {
+        problems.push(
+            Problem::error(name.place, format!("this is no name for a {what}"))
+                .expected("up to 100 letters, digits, `-`, `_`, `.` and spaces: it is a metric label"),
+        );
+    }
+}
+
+fn check_unused(file: &file::ConfigFile, problems: &mut Problems) {
+    let used: HashSet<&str> = file.routes.iter().flat_map(|route| &route.deliver).map(|delivery| delivery.to.value.as_str()).collect();
+    for (name, _) in file.destinations.iter().filter(|(name, _)| !used.contains(name.value.as_str())) {
+        problems.push(Problem::warning(name.place, format!("no route delivers to the destination `{}`", name.value)));
+    }
+    let used: HashSet<&str> = file.routes.iter().filter_map(|route| route.provider.as_ref()).map(|name| name.value.as_str()).collect();
+    for (name, _) in file.providers.iter().filter(|(name, _)| !used.contains(name.value.as_str())) {
+        problems.push(Problem::warning(name.place, format!("no route uses the provider `{}`", name.value)));
+    }
+}

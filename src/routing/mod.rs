@@ -1,0 +1,12 @@
+//! The configuration that runs: compiled, immutable, swapped whole.
+//!
+//! [`compile`] is the one way from `config::file::ConfigFile`, what the YAML says, to [`RouteTable`], what runs.
+
+mod auth;
+mod compile;
+mod settings;
+mod table;
+
+pub use compile::compile;
+pub use settings::{Limits, Settings};
+pub use table::{Delivery, Matched, Route, RouteTable};

@@ -1,0 +1,108 @@
+//! What runs.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Settings;
+use crate::model::Lane;
+use crate::pipeline::deliver::Target;
+use crate::pipeline::filter::Wants;
+use crate::pipeline::handshake::Handshakes;
+use crate::pipeline::normalize::Normalizer;
+use crate::pipeline::respond::Respond;
+use crate::pipeline::transform::Shape;
+use crate::pipeline::verify::Verifier;
+
+/// The compiled configuration.
+#[derive(Debug)]
+pub struct RouteTable {
+    /// What concerns the process rather than a route.
+    pub settings: Settings,
+    pub(super) paths: matchit::Router<Arc<Route>>,
+    pub(super) routes: Vec<Arc<Route>>,
+    pub(super) deliveries: HashMap<Lane, Arc<Delivery>>,
+    pub(super) targets: BTreeMap<Arc<str>, Arc<Target>>,
+}
+
+/// A route, compiled: a field a stage.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name: a metric label.
+    pub name: Arc<str>,
+    /// The largest body, in bytes.
+    pub max_body: u64,
+    /// What is answered on the spot.
+    pub handshakes: Handshakes,
+    /// How requests are verified.
+    pub verifier: Verifier,
+    /// Where their events are.
+    pub normalizer: Normalizer,
+    /// Which lanes want an event.
+    pub wants: Wants,
+    /// How long an event is known as a duplicate; `None` where duplicates are not looked for.
+    pub remember: Option<Duration>,
+    /// What the provider hears.
+    pub respond: Respond,
+}
+
+/// An entry of a route's `deliver`, compiled.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Its lane.
+    pub lane: Lane,
+    /// What goes out.
+    pub shape: Shape,
+    /// Where to.
+    pub target: Arc<Target>,
+}
+
+/// A path's route, and the values of its parameters.
+#[derive(Debug)]
+pub struct Matched<'t> {
+    /// The route.
+    pub route: &'t Arc<Route>,
+    /// The path's parameters by name, percent-decoded.
+    pub path_params: Vec<(Box<str>, Box<str>)>,
+}
+
+// === impl RouteTable ===
+
+impl RouteTable {
+    /// The route of a request path, without the query.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<Matched<'_>> {
+        let matched = self.paths.at(path).ok()?;
+        let decode = |value| percent_encoding::percent_decode_str(value).decode_utf8_lossy().into();
+        let path_params = matched.params.iter().map(|(name, value)| (name.into(), decode(value))).collect();
+        Some(Matched { route: matched.value, path_params })
+    }
+
+    /// Every route, in the order of the file.
+    #[must_use]
+    pub fn routes(&self) -> &[Arc<Route>] {
+        &self.routes
+    }
+
+    /// Every lane, in no particular order.
+    pub fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        self.deliveries.keys()
+    }
+
+    /// What a lane delivers, and where.
+    #[must_use]
+    pub fn delivery(&self, lane: &Lane) -> Option<&Arc<Delivery>> {
+        self.deliveries.get(lane)
+    }
+
+    /// Whether there is a route of that name.
+    #[must_use]
+    pub fn has_route(&self, name: &str) -> bool {
+        self.routes.iter().any(|route| &*route.name == name)
+    }
+
+    /// Every destination.
+    pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
+        self.targets.values()
+    }
+}
