@@ -13,7 +13,8 @@ use crate::app::server::{self, ConnectionBounds};
 use crate::app::{Assembly, Gateway, StartError};
 use crate::config::load::Surroundings;
 use crate::model::{Clock, SystemClock};
-use crate::queue::{QueueError, embedded};
+use crate::queue::QueueError;
+use crate::queue::embedded::{Embedded, Options};
 use crate::routing::RouteTable;
 use crate::telemetry::{self, MetricsError};
 
@@ -59,8 +60,8 @@ impl Running {
         let (listening, admin) = (local(&listener, settings.listen), local(&admin_listener, settings.admin_listen));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let registry = telemetry::new_registry()?;
-        let options = embedded::Options { registry: Some(registry.clone()), ..embedded::Options::new(settings.queue_path) };
-        let queue = embedded::Embedded::open(options, Arc::clone(&clock))?;
+        let queue = Embedded::open(Options::new(settings.queue_path), Arc::clone(&clock))?;
+        queue.register(&registry)?;
         let assembly = Assembly {
             table,
             path: path.to_owned(),
