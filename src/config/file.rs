@@ -221,11 +221,14 @@ pub enum Encoding {
 }
 
 /// One of something, or a list.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename = "by shape")]
 pub enum OneOrMany<T> {
     /// One.
+    #[serde(rename = "other")]
     One(T),
     /// A list.
+    #[serde(rename = "list")]
     Many(Vec<T>),
 }
 
@@ -366,14 +369,33 @@ pub struct Handshake {
     pub reply: At<Reply>,
 }
 
-/// What a selected value must be.
-#[derive(Debug, Clone)]
+/// What a selected value must be: `hello`, `[hello, hi]`, `{ not: hello }` or `{ exists: true }`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "ExpectationShape")]
 pub enum Expectation {
     /// This, or one of these.
     Is(OneOrMany<String>),
     /// There, and neither this nor one of these.
     Not(OneOrMany<String>),
     /// There (`true`) or not there (`false`).
+    Exists(bool),
+}
+
+/// How an [`Expectation`] is written.
+#[derive(Deserialize)]
+#[serde(rename = "by shape")]
+enum ExpectationShape {
+    #[serde(rename = "other")]
+    Is(OneOrMany<String>),
+    #[serde(rename = "mapping")]
+    Match(Match),
+}
+
+/// The mapping that an [`Expectation`] can be, known to its writer by the key it stands under.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Match {
+    Not(OneOrMany<String>),
     Exists(bool),
 }
 
@@ -435,11 +457,14 @@ pub struct EventMap {
 }
 
 /// One way to a value; of a list the first that gives one is taken.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename = "by shape", deny_unknown_fields)]
 pub enum Choice {
     /// A selector, or text with selectors in braces: `{envelope:$.event.id}:{$.uuid}`.
+    #[serde(rename = "text")]
     Select(String),
     /// A fixed value where a predicate over the body (or the split element) holds.
+    #[serde(rename = "mapping")]
     When {
         /// The predicate.
         when: At<String>,
@@ -624,11 +649,14 @@ pub struct Delivery {
 }
 
 /// A filter: an expression, or a block whose entries must all hold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename = "by shape")]
 pub enum Filter {
     /// An RFC 9535 logical expression in which `$` is the event.
+    #[serde(rename = "text")]
     Expression(At<String>),
     /// A block.
+    #[serde(rename = "mapping")]
     Block(FilterBlock),
 }
 
@@ -648,4 +676,16 @@ pub struct FilterBlock {
     /// None holds.
     #[serde(default)]
     pub not: Option<Vec<At<Filter>>>,
+}
+
+// === impl Expectation ===
+
+impl From<ExpectationShape> for Expectation {
+    fn from(shape: ExpectationShape) -> Self {
+        match shape {
+            ExpectationShape::Is(values) => Self::Is(values),
+            ExpectationShape::Match(Match::Not(values)) => Self::Not(values),
+            ExpectationShape::Match(Match::Exists(exists)) => Self::Exists(exists),
+        }
+    }
 }

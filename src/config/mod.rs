@@ -5,12 +5,20 @@
 //! of [`file`], collecting every [`Problem`]. What runs is another type, `routing::RouteTable`: the
 //! two never mix.
 
+mod decode;
 pub mod file;
+mod interpolate;
+pub mod load;
 mod place;
 mod problem;
-mod stub;
+pub mod render;
+mod secrets;
+mod source;
+mod surroundings;
+mod tree;
 mod units;
 
 pub use place::{At, Named, Place, Tree};
 pub use problem::{Problem, Problems, Severity};
-pub use units::{ByteSize, Span};
+pub use source::Source;
+pub use units::{ByteSize, ParseByteSizeError, ParseSpanError, Span};

@@ -95,6 +95,17 @@ impl Problems {
         self.0.is_empty()
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each, in the order in which it was found.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
+    }
+
     /// All of them in the order of the file.
     #[must_use]
     pub fn sorted(mut self) -> Vec<Problem> {

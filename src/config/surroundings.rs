@@ -1,0 +1,65 @@
+//! What a configuration takes from outside of its file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// The most that a file named by `${file:...}` may hold, in bytes.
+pub(super) const MAX_INTERPOLATED_FILE: u64 = 64 << 10;
+
+/// What `${...}` can refer to.
+pub trait Surroundings {
+    /// The environment variable `name`, where it is set and is text.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// The text of a file, which may hold 64 KiB.
+    ///
+    /// # Errors
+    /// Where there is no such file, it cannot be read, is not UTF-8, or is larger.
+    fn read(&self, path: &Path) -> io::Result<String>;
+}
+
+/// The environment and the files of this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProcessSurroundings;
+
+// === impl ProcessSurroundings ===
+
+impl Surroundings for ProcessSurroundings {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        let bytes = read_bounded(path, MAX_INTERPOLATED_FILE)?;
+        String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
+    }
+}
+
+/// The content of the file at `path`, which may hold `most` bytes.
+pub(super) fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {} KiB", most >> 10)));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_up_to_its_bound() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        let most = usize::try_from(MAX_INTERPOLATED_FILE).unwrap();
+        std::fs::write(&path, vec![b'x'; most]).unwrap();
+        assert_eq!(ProcessSurroundings.read(&path).unwrap().len(), most);
+        std::fs::write(&path, vec![b'x'; most + 1]).unwrap();
+        assert_eq!(ProcessSurroundings.read(&path).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        std::fs::write(&path, [0xff]).unwrap();
+        assert_eq!(ProcessSurroundings.read(&path).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}
