@@ -535,7 +535,8 @@ error: unknown key `listn` in `admin`
 
     #[test]
     fn a_long_line_is_cut_around_the_mark() {
-        let text = format!("admin: {{ listen: '{}', colour: red, token: '{}' }}\n", "x".repeat(5_000), "y".repeat(5_000));
+        let text =
+            format!("admin: {{ listen: '{}', colour: red, token: '{}' }}\n", "x".repeat(5_000), "y".repeat(5_000));
         let shown = rendered(&text);
         assert!(shown.contains("colour: red"), "{shown}");
         assert!(shown.contains("routes.yaml:1:5021"), "{shown}");
@@ -577,7 +578,10 @@ routes:
         let shown = rendered(SECRETS);
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(shown.contains("1 | admin: { listn: a, token: *** }\n"), "{shown}");
-        assert!(shown.contains("7 |   b: { ulr: 'https://***@b', auth: { header: { name: x, vlue: *** } } }\n"), "{shown}");
+        assert!(
+            shown.contains("7 |   b: { ulr: 'https://***@b', auth: { header: { name: x, vlue: *** } } }\n"),
+            "{shown}"
+        );
         // The mask is shorter than the secret; the column is that of the file.
         assert!(shown.contains("routes.yaml:6:39\n"), "{shown}");
         assert!(!format!("{:?}", read(SECRETS).source).contains("hunter2"));
@@ -597,7 +601,8 @@ routes:
 
     #[test]
     fn an_interpolated_value_is_never_shown() {
-        let text = "destinations: { a: { url: x, format: '${FORMAT}', timeout: '${FORMAT}', concurrency: '${FORMAT}' } }\n";
+        let text =
+            "destinations: { a: { url: x, format: '${FORMAT}', timeout: '${FORMAT}', concurrency: '${FORMAT}' } }\n";
         assert_eq!(problems(text).len(), 3);
         assert!(!rendered(text).contains("hunter2"));
         assert!(!format!("{:?}", problems(text)).contains("hunter2"));

@@ -32,7 +32,9 @@ pub(super) fn names_secret(key: &str) -> bool {
 /// `${NAME}` or `${file:PATH}` and nothing else. A default would stand in the file itself.
 fn is_reference(text: &str) -> bool {
     let inner = text.trim().strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    inner.is_some_and(|inner| !inner.contains(['{', '}']) && inner.split_once(":-").is_none_or(|(_, default)| default.is_empty()))
+    inner.is_some_and(|inner| {
+        !inner.contains(['{', '}']) && inner.split_once(":-").is_none_or(|(_, default)| default.is_empty())
+    })
 }
 
 fn is_secret(path: &[&str]) -> bool {

@@ -215,7 +215,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_duration_is_refused() {
-        for text in ["", "30", "s", "-5s", "+5s", "1.5h", "30 s", "30S", "1m1h", "1s1s", "5w", "é", "99999999999999999d"] {
+        for text in
+            ["", "30", "s", "-5s", "+5s", "1.5h", "30 s", "30S", "1m1h", "1s1s", "5w", "é", "99999999999999999d"]
+        {
             assert_eq!(millis(text), None, "{text}");
         }
     }

@@ -162,13 +162,15 @@ impl<'t> Builder<'t> {
         }
         let path: Vec<&str> = self.open.iter().filter_map(|open| open.pending_key().map(Node::text)).collect();
         let raw = self.text.get(place.start..place.end).unwrap_or_default();
-        self.secrets.extend(holds_secret(&path, text, raw).map(|part| place.start + part.start..place.start + part.end));
+        self.secrets
+            .extend(holds_secret(&path, text, raw).map(|part| place.start + part.start..place.start + part.end));
     }
 
     fn refuse_tag(&mut self, tag: Option<&Tag>, place: Place) {
         let Some(tag) = tag else { return };
         if !matches!(tag.core_suffix(), Some("map" | "seq")) {
-            self.problems.push(Problem::error(place, "this value has a tag (`!...`)").expected("a value without a tag"));
+            self.problems
+                .push(Problem::error(place, "this value has a tag (`!...`)").expected("a value without a tag"));
         }
     }
 
@@ -209,7 +211,10 @@ fn not_yaml(error: &ScanError) -> Problem {
 
 fn refused(refusal: Refusal, place: Place) -> Problem {
     match refusal {
-        Refusal::TooMuch => Problem::error(place, "the file is too large from here on: it has too many values or its aliases stand for too much"),
+        Refusal::TooMuch => Problem::error(
+            place,
+            "the file is too large from here on: it has too many values or its aliases stand for too much",
+        ),
         Refusal::TooDeep => Problem::error(place, format!("nested too deeply: more than {MAX_DEPTH} levels")),
         Refusal::Circular => Problem::error(place, "this alias stands within the value that it stands for"),
     }

@@ -9,19 +9,18 @@ mod key;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
 use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::claims::Claims;
 use self::key::{Family, algorithm_name};
+use super::credential::Credential;
 use super::encoding::{decode, encode};
-use super::view::{View, compile_selector, is_scheme_name, strip};
+use super::view::View;
 use super::{Proof, Rejection, SignError, Unsigned};
 use crate::config::file::{Encoding, JwtAlgorithm};
 use crate::config::{At, Problems, file};
-use crate::expr::Selector;
 use crate::model::{NamedSecret, Timestamp};
 
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
@@ -30,8 +29,7 @@ const BEARER: &str = "Bearer ";
 /// The compiled scheme.
 #[derive(Debug)]
 pub(super) struct Jwt {
-    from: Selector,
-    prefix: Box<str>,
+    pub(super) credential: Credential,
     algorithms: Vec<JwtAlgorithm>,
     /// In the order of the secrets; several of one name where its text can be read in several encodings.
     keys: Vec<(Arc<str>, DecodingKey)>,
@@ -60,38 +58,22 @@ struct Parts<'t> {
 impl Jwt {
     pub(super) fn compile(file: &file::Jwt, secrets: &[At<NamedSecret>], problems: &mut Problems) -> Option<Self> {
         let default = At::nowhere("header:Authorization".to_owned());
-        let from = compile_selector(file.from.as_ref().unwrap_or(&default), problems);
+        let credential =
+            Credential::compile(file.from.as_ref().unwrap_or(&default), file.prefix.as_deref(), BEARER, problems);
         let family = Family::of(&file.algorithms, problems);
         let keys = family.and_then(|family| family.keys(file, secrets, problems));
-        let from = from?;
-        let prefix = match &file.prefix {
-            Some(prefix) => prefix.as_str(),
-            None if is_scheme_name(&from, BEARER) => BEARER,
-            None => "",
-        };
         let leeway = file.leeway.as_ref().map_or(DEFAULT_LEEWAY, |span| span.value.0);
         Some(Self {
-            prefix: prefix.into(),
-            from,
+            credential: credential?,
             algorithms: file.algorithms.iter().map(|algorithm| algorithm.value).collect(),
             keys: keys?,
             claims: Claims::compile(&file.claims, leeway),
         })
     }
 
-    pub(super) fn needs_json(&self) -> bool {
-        self.from.needs_json()
-    }
-
-    /// The header that carries the token, if one does.
-    pub(super) fn header(&self) -> Option<HeaderName> {
-        self.from.header_name()?.parse().ok()
-    }
-
     pub(super) fn prove(&self, view: &View<'_>, now: Timestamp) -> Result<Proof, Rejection> {
-        let given = view.credential(&self.from)?;
-        let token = strip(&given, &self.prefix, is_scheme_name(&self.from, &self.prefix))?;
-        let parts = Parts::of(token)?;
+        let token = self.credential.read(view)?;
+        let parts = Parts::of(&token)?;
         let algorithm = self
             .algorithms
             .iter()
@@ -105,7 +87,6 @@ impl Jwt {
 
     /// Signs a token that says no more than [`Claims`] asks for.
     pub(super) fn sign(&self, request: &mut Unsigned, now: Timestamp) -> Result<(), SignError> {
-        let header = self.header().ok_or(SignError::NoPlace)?;
         let algorithm = *self.algorithms.first().ok_or(SignError::NoSecret)?;
         if Family::of_one(algorithm) != Family::Secret {
             return Err(SignError::PublicKey);
@@ -113,7 +94,7 @@ impl Jwt {
         let (_, key) = self.keys.first().ok_or(SignError::NoSecret)?;
         let key = key.try_get_as_bytes().map_err(|_| SignError::PublicKey)?;
         let token = encode_token(algorithm, key, &self.claims.to_satisfy(now))?;
-        request.set(header, &format!("{}{token}", self.prefix))
+        self.credential.write(request, &token)
     }
 
     /// The name of the secret that signed the token. Every key is tried, whether or not one matched.
