@@ -34,11 +34,7 @@ pub(super) struct Running {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RunError {
     #[error("cannot listen on {address}: {source}; change `{field}`, or stop what listens there")]
-    Listen {
-        address: SocketAddr,
-        field: &'static str,
-        source: std::io::Error,
-    },
+    Listen { address: SocketAddr, field: &'static str, source: std::io::Error },
     #[error("cannot open the queue: {0}")]
     Queue(#[from] QueueError),
     #[error(transparent)]
@@ -52,7 +48,11 @@ const ADMIN_CONNECTIONS: u32 = 256;
 
 impl Running {
     /// Binds, opens the queue, and starts.
-    pub(super) async fn start(table: RouteTable, path: &Path, surroundings: Box<dyn Surroundings + Send + Sync>) -> Result<Self, RunError> {
+    pub(super) async fn start(
+        table: RouteTable,
+        path: &Path,
+        surroundings: Box<dyn Surroundings + Send + Sync>,
+    ) -> Result<Self, RunError> {
         let settings = table.settings.clone();
         // Addresses first: a second gateway on this machine is told so before it touches the queue.
         let listener = bind(settings.listen, "listen").await?;
@@ -73,7 +73,8 @@ impl Running {
             registry,
         };
         let gateway = Arc::new(assembly.start().await?);
-        let bounds = ConnectionBounds { connections: ADMIN_CONNECTIONS, header_timeout: settings.limits.header_timeout };
+        let bounds =
+            ConnectionBounds { connections: ADMIN_CONNECTIONS, header_timeout: settings.limits.header_timeout };
         let (admin_tasks, stop_admin) = (TaskTracker::new(), CancellationToken::new());
         let handler = Arc::new(Admin::new(Arc::clone(&gateway)));
         admin_tasks.spawn(server::serve(admin_listener, handler, bounds, stop_admin.clone()));
