@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_template_that_nests_too_deep_is_refused() {
-        let deep = (0..1000).fold(json!(1), |inner, _| json!([inner]));
+        let deep = (0..1000).fold(json!(1), |inner, _| Value::Array(vec![inner]));
         assert_eq!(problems(deep).len(), 1);
     }
 
