@@ -33,6 +33,9 @@ const PREDICATE_OPENING: &str = "$[?";
 /// Parses a query; `@` in the place of its `$` makes it start at the current node.
 pub(in crate::expr) fn parse_query(text: &str) -> Result<(Origin, JpQuery), ExprError> {
     check_shape(text)?;
+    if text.trim() != text {
+        return Err(ExprError::new(format!("there is a blank before or after `{}`", excerpt(text))).expecting(FORM));
+    }
     let (origin, rest) = match (text.strip_prefix('$'), text.strip_prefix('@')) {
         (Some(rest), _) => (Origin::Root, rest),
         (_, Some(rest)) => (Origin::Current, rest),
@@ -85,6 +88,9 @@ struct Shape {
 
 /// What was probably meant, by who has written the operators of another language.
 fn slip(text: &str) -> Option<String> {
+    if text.contains(r"\.") && !text.contains(r"\\.") {
+        return Some(r"`\\.` or `[.]` for a dot in a pattern: in quotes, a `\` is doubled".to_owned());
+    }
     [(" = ", "=="), (" and ", "&&"), (" or ", "||"), (" AND ", "&&"), (" OR ", "||"), ("not ", "!")]
         .into_iter()
         .find(|(slip, _)| text.contains(slip))
@@ -230,6 +236,10 @@ mod tests {
         assert_eq!(error.expected.as_deref(), Some("`==` in the place of `=`"));
         let error = parse_predicate("$.a == 1\n&& $.é = 2\n").unwrap_err();
         assert_eq!(error.message, "`$.a == 1 && $.é = 2` makes no sense from character 17 on: `= 2`");
+        let error = parse_predicate(r"match($.type, 'order\..*')").unwrap_err();
+        assert!(error.expected.unwrap().contains("doubled"));
+        let error = parse_query("$.a ").unwrap_err();
+        assert_eq!(error.message, "there is a blank before or after `$.a`");
         let error = parse_predicate("$.a and $.b").unwrap_err();
         assert_eq!(error.expected.as_deref(), Some("`&&` in the place of `and`"));
     }
