@@ -164,7 +164,9 @@ impl Pair {
             .model
             .pending
             .iter()
-            .filter(|(_, delivery)| delivery.lane == *lane && self.held.iter().all(|(_, order)| *order != delivery.order))
+            .filter(|(_, delivery)| {
+                delivery.lane == *lane && self.held.iter().all(|(_, order)| *order != delivery.order)
+            })
             .map(|(id, delivery)| (delivery.due_at, delivery.order, *id, delivery.attempts))
             .collect();
         free.sort();
@@ -191,7 +193,8 @@ impl Pair {
         let mut counts = BTreeMap::<Lane, (u64, u64)>::new();
         self.model.pending.values().for_each(|delivery| counts.entry(delivery.lane.clone()).or_default().0 += 1);
         self.model.dead.iter().for_each(|(_, lane, ..)| counts.entry(lane.clone()).or_default().1 += 1);
-        let depths: BTreeMap<_, _> = self.home.queue.depths().into_iter().map(|depth| (depth.lane, (depth.pending, depth.dead))).collect();
+        let depths: BTreeMap<_, _> =
+            self.home.queue.depths().into_iter().map(|depth| (depth.lane, (depth.pending, depth.dead))).collect();
         assert_eq!(depths, counts);
         let letters = self.home.queue.dead_letters(None, 1000).await.unwrap();
         let letters: Vec<_> =
