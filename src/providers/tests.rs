@@ -3,8 +3,8 @@
 use crate::config::file::{Auth, Choice, Expectation, HandshakeMoment, OneOrMany, Reply};
 use crate::config::{At, Problems};
 use crate::expr::{Choices, Predicate, Query, Selector, Template};
-use crate::model::{NamedSecret, Secret};
-use crate::pipeline::verify::Verifier;
+use crate::model::{NamedSecret, Secret, Timestamp};
+use crate::pipeline::verify::{Rejection, Unsigned, Verifier};
 
 use super::*;
 
@@ -48,6 +48,35 @@ fn every_scheme_compiles_and_none_is_off() {
         let mut problems = Problems::new();
         let verifier = Verifier::compile(&auth, &secret, &Choices::none(), None, &mut problems);
         assert!(verifier.is_some() && problems.is_empty(), "{name}: {problems:?}");
+    }
+}
+
+#[test]
+fn every_provider_believes_what_is_signed_by_its_own_description() {
+    let now = Timestamp::from_seconds(1_700_000_000);
+    for name in names() {
+        let mut problems = Problems::new();
+        let compile = |secret: &str, problems: &mut Problems| {
+            let secrets = [At::nowhere(NamedSecret::new("main", Secret::new(secret.to_owned())))];
+            Verifier::compile(&provider(name).auth, &secrets, &Choices::none(), None, problems).unwrap()
+        };
+        let verifier = compile("7R2gNdE4GU8K06WX", &mut problems);
+        let unsigned = Unsigned {
+            method: http::Method::POST,
+            path: "/hooks".into(),
+            query: "".into(),
+            path_params: Vec::new(),
+            headers: http::HeaderMap::new(),
+            body: "{}".into(),
+        };
+        let mut signed = unsigned.clone();
+        verifier.sign(&mut signed, now).unwrap();
+        assert!(verifier.verify(signed.clone().received(now), now).is_ok(), "{name}");
+        let other = compile("another secret", &mut problems);
+        let refused = other.verify(signed.received(now), now).map_err(Rejection::as_str);
+        assert_eq!(refused.err(), Some("mismatch"), "{name}");
+        let refused = verifier.verify(unsigned.received(now), now).map_err(Rejection::as_str);
+        assert_eq!(refused.err(), Some("missing"), "{name}: a request without a signature");
     }
 }
 
