@@ -87,7 +87,14 @@ impl Assembly {
         let depth = DepthMetrics::register(&self.registry)?;
         let reloads = ReloadMetrics::register(&self.registry)?;
         let table = Arc::new(ArcSwap::from_pointee(self.table));
-        let workshop = Workshop::new(Arc::clone(&table), Arc::clone(&self.queue), Arc::clone(&self.clock), client, self.dice, deliveries);
+        let workshop = Workshop::new(
+            Arc::clone(&table),
+            Arc::clone(&self.queue),
+            Arc::clone(&self.clock),
+            client,
+            self.dice,
+            deliveries,
+        );
         let shared = Arc::new(Shared {
             table,
             queue: self.queue,
@@ -176,7 +183,9 @@ impl Gateway {
             self.shared.lanes.stop().await;
         });
         if finished.await.is_err() {
-            tracing::warn!("the grace period is over: what is still under way is pending, and made after the next start");
+            tracing::warn!(
+                "the grace period is over: what is still under way is pending, and made after the next start"
+            );
         }
         self.shared.queue.close().await
     }

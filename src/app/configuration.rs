@@ -38,7 +38,11 @@ pub fn configure(path: &Path, surroundings: &dyn Surroundings) -> Result<Configu
 ///
 /// # Errors
 /// Where it does not run, with every problem of it.
-pub fn configure_text(name: &str, text: &str, surroundings: &dyn Surroundings) -> Result<Configured, Box<ConfigurationError>> {
+pub fn configure_text(
+    name: &str,
+    text: &str,
+    surroundings: &dyn Surroundings,
+) -> Result<Configured, Box<ConfigurationError>> {
     compile(load::parse(name, text, surroundings))
 }
 

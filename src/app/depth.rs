@@ -21,9 +21,18 @@ impl DepthMetrics {
     pub(super) fn register(registry: &Registry) -> Result<Self, MetricsError> {
         let lanes = ["route", "delivery"];
         let metrics = Self {
-            pending: IntGaugeVec::new(Opts::new("hookswitch_queue_pending", "Deliveries that wait to be made."), &lanes)?,
-            dead: IntGaugeVec::new(Opts::new("hookswitch_dead_letters", "Deliveries that were given up and wait for a person."), &lanes)?,
-            oldest: Gauge::new("hookswitch_queue_oldest_seconds", "Age of the oldest delivery that waits; 0 where none does.")?,
+            pending: IntGaugeVec::new(
+                Opts::new("hookswitch_queue_pending", "Deliveries that wait to be made."),
+                &lanes,
+            )?,
+            dead: IntGaugeVec::new(
+                Opts::new("hookswitch_dead_letters", "Deliveries that were given up and wait for a person."),
+                &lanes,
+            )?,
+            oldest: Gauge::new(
+                "hookswitch_queue_oldest_seconds",
+                "Age of the oldest delivery that waits; 0 where none does.",
+            )?,
         };
         registry.register(Box::new(metrics.pending.clone()))?;
         registry.register(Box::new(metrics.dead.clone()))?;

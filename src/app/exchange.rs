@@ -55,7 +55,8 @@ pub(super) async fn exchange(
         return Err(Refusal::Method);
     }
     let now = verified.received().received_at;
-    let normalized = route.normalizer.normalize(verified, request_id(now)).map_err(|why| invalid(shared, route, why))?;
+    let normalized =
+        route.normalizer.normalize(verified, request_id(now)).map_err(|why| invalid(shared, route, why))?;
     store(shared, route, normalized, now).await
 }
 
@@ -81,7 +82,12 @@ fn invalid(shared: &Shared, route: &Route, why: NotAnEvent) -> Refusal {
 }
 
 /// Filters, enqueues, hands what is new to the workers, and answers.
-async fn store(shared: &Shared, route: &Route, normalized: Normalized, now: Timestamp) -> Result<Response<Full<Bytes>>, Refusal> {
+async fn store(
+    shared: &Shared,
+    route: &Route,
+    normalized: Normalized,
+    now: Timestamp,
+) -> Result<Response<Full<Bytes>>, Refusal> {
     let ids: Vec<String> = normalized.events.iter().map(|occurrence| occurrence.event.id().to_owned()).collect();
     let mut tally = Tally::default();
     let mut wanted = Vec::with_capacity(normalized.events.len());
@@ -146,7 +152,9 @@ impl Tally {
     }
 
     fn count(&self, shared: &Shared, route: &Route) {
-        for (outcome, count) in [("accepted", self.accepted), ("duplicate", self.duplicate), ("filtered", self.filtered)] {
+        for (outcome, count) in
+            [("accepted", self.accepted), ("duplicate", self.duplicate), ("filtered", self.filtered)]
+        {
             if count > 0 {
                 shared.metrics.events.with_label_values(&[&*route.name, outcome]).inc_by(count);
             }

@@ -80,18 +80,27 @@ impl IngressMetrics {
             Ok::<_, MetricsError>(counter)
         };
         let duration = HistogramVec::new(
-            HistogramOpts::new("hookswitch_request_duration_seconds", "Time from a request's head to its answer.").buckets(LATENCY_BUCKETS.to_vec()),
+            HistogramOpts::new("hookswitch_request_duration_seconds", "Time from a request's head to its answer.")
+                .buckets(LATENCY_BUCKETS.to_vec()),
             &["route"],
         )?;
         registry.register(Box::new(duration.clone()))?;
         Ok(Self {
-            requests: counter("hookswitch_requests_total", "Requests answered, by route and status.", &["route", "status"])?,
+            requests: counter(
+                "hookswitch_requests_total",
+                "Requests answered, by route and status.",
+                &["route", "status"],
+            )?,
             verifications: counter(
                 "hookswitch_verifications_total",
                 "Requests verified or not, by route, result and the name of the secret that matched.",
                 &["route", "result", "secret"],
             )?,
-            events: counter("hookswitch_events_total", "Events of verified requests, by route and outcome.", &["route", "outcome"])?,
+            events: counter(
+                "hookswitch_events_total",
+                "Events of verified requests, by route and outcome.",
+                &["route", "outcome"],
+            )?,
             duration,
         })
     }

@@ -45,7 +45,12 @@ pub(super) struct ReloadMetrics {
 // === impl Reloader ===
 
 impl Reloader {
-    pub(super) fn new(path: PathBuf, surroundings: Box<dyn Surroundings + Send + Sync>, shared: Arc<Shared>, metrics: ReloadMetrics) -> Self {
+    pub(super) fn new(
+        path: PathBuf,
+        surroundings: Box<dyn Surroundings + Send + Sync>,
+        shared: Arc<Shared>,
+        metrics: ReloadMetrics,
+    ) -> Self {
         metrics.succeeded(&shared);
         Self { path, surroundings, shared, metrics, gate: tokio::sync::Mutex::new(()) }
     }

@@ -17,7 +17,7 @@ use crate::routing::Route;
 /// Why a request was refused. Nothing of it was kept.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub(super) enum Refusal {
     /// No route has its path.
     #[error("no route has this path")]
     NoRoute,

@@ -39,7 +39,12 @@ pub trait Handler: Send + Sync + 'static {
 }
 
 /// Serves until `stop`, then takes no further connection, lets requests under way finish, and returns.
-pub async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>, bounds: ConnectionBounds, stop: CancellationToken) {
+pub async fn serve<H: Handler>(
+    listener: TcpListener,
+    handler: Arc<H>,
+    bounds: ConnectionBounds,
+    stop: CancellationToken,
+) {
     let connections = TaskTracker::new();
     let slots = Arc::new(Semaphore::new(usize::try_from(bounds.connections).unwrap_or(Semaphore::MAX_PERMITS)));
     while let Some((stream, slot)) = accept(&listener, &slots, &stop).await {
@@ -51,7 +56,11 @@ pub async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>, bounds: C
 }
 
 /// The next connection with its slot; `None` once stopped.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>, stop: &CancellationToken) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let next = async {
         let slot = Arc::clone(slots).acquire_owned().await.ok()?;
         loop {

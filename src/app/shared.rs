@@ -36,7 +36,10 @@ impl Shared {
         let lanes: Vec<Lane> = self.table.load().lanes().cloned().collect();
         match self.queue.retire(&lanes, self.clock.now()).await {
             Ok(0) => {}
-            Ok(count) => tracing::warn!(count, "deliveries whose route or delivery was removed are dead letters now: put it back and replay, or purge"),
+            Ok(count) => tracing::warn!(
+                count,
+                "deliveries whose route or delivery was removed are dead letters now: put it back and replay, or purge"
+            ),
             Err(error) => tracing::error!(%error, "cannot give up the deliveries of removed routes: they stay pending"),
         }
     }

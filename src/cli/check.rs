@@ -25,7 +25,8 @@ impl Check {
                 self.report(&configured.source, &configured.warnings);
                 if self.output == Format::Text {
                     let table = &configured.table;
-                    let (routes, deliveries, destinations) = (table.routes().len(), table.lanes().count(), table.targets().count());
+                    let (routes, deliveries, destinations) =
+                        (table.routes().len(), table.lanes().count(), table.targets().count());
                     say(&format!(
                         "{}: would load: {routes} routes, {deliveries} deliveries, {destinations} destinations",
                         self.file.config.display()

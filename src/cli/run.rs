@@ -13,7 +13,8 @@ use crate::app::server::{self, ConnectionBounds};
 use crate::app::{Assembly, Gateway, StartError};
 use crate::config::load::Surroundings;
 use crate::model::{Clock, SystemClock};
-use crate::queue::{QueueError, embedded};
+use crate::queue::QueueError;
+use crate::queue::embedded::{Embedded, Options};
 use crate::routing::RouteTable;
 use crate::telemetry::{self, MetricsError};
 
@@ -33,11 +34,7 @@ pub(super) struct Running {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RunError {
     #[error("cannot listen on {address}: {source}; change `{field}`, or stop what listens there")]
-    Listen {
-        address: SocketAddr,
-        field: &'static str,
-        source: std::io::Error,
-    },
+    Listen { address: SocketAddr, field: &'static str, source: std::io::Error },
     #[error("cannot open the queue: {0}")]
     Queue(#[from] QueueError),
     #[error(transparent)]
@@ -51,7 +48,11 @@ const ADMIN_CONNECTIONS: u32 = 256;
 
 impl Running {
     /// Binds, opens the queue, and starts.
-    pub(super) async fn start(table: RouteTable, path: &Path, surroundings: Box<dyn Surroundings + Send + Sync>) -> Result<Self, RunError> {
+    pub(super) async fn start(
+        table: RouteTable,
+        path: &Path,
+        surroundings: Box<dyn Surroundings + Send + Sync>,
+    ) -> Result<Self, RunError> {
         let settings = table.settings.clone();
         // Addresses first: a second gateway on this machine is told so before it touches the queue.
         let listener = bind(settings.listen, "listen").await?;
@@ -59,8 +60,8 @@ impl Running {
         let (listening, admin) = (local(&listener, settings.listen), local(&admin_listener, settings.admin_listen));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let registry = telemetry::new_registry()?;
-        let options = embedded::Options { registry: Some(registry.clone()), ..embedded::Options::new(settings.queue_path) };
-        let queue = embedded::Embedded::open(options, Arc::clone(&clock))?;
+        let queue = Embedded::open(Options::new(settings.queue_path), Arc::clone(&clock))?;
+        queue.register(&registry)?;
         let assembly = Assembly {
             table,
             path: path.to_owned(),
@@ -72,7 +73,8 @@ impl Running {
             registry,
         };
         let gateway = Arc::new(assembly.start().await?);
-        let bounds = ConnectionBounds { connections: ADMIN_CONNECTIONS, header_timeout: settings.limits.header_timeout };
+        let bounds =
+            ConnectionBounds { connections: ADMIN_CONNECTIONS, header_timeout: settings.limits.header_timeout };
         let (admin_tasks, stop_admin) = (TaskTracker::new(), CancellationToken::new());
         let handler = Arc::new(Admin::new(Arc::clone(&gateway)));
         admin_tasks.spawn(server::serve(admin_listener, handler, bounds, stop_admin.clone()));

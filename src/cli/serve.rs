@@ -84,7 +84,13 @@ fn cannot_start(error: &RunError) -> Exit {
 }
 
 /// Reloads at each SIGHUP and each change that is watched for, until SIGTERM or SIGINT.
-async fn until_stopped(running: &Running, mut watch: Option<Watch>, mut hangup: Signal, mut terminate: Signal, mut interrupt: Signal) {
+async fn until_stopped(
+    running: &Running,
+    mut watch: Option<Watch>,
+    mut hangup: Signal,
+    mut terminate: Signal,
+    mut interrupt: Signal,
+) {
     loop {
         tokio::select! {
             _ = terminate.recv() => return,

@@ -32,7 +32,9 @@ pub(super) fn names_secret(key: &str) -> bool {
 /// `${NAME}` or `${file:PATH}` and nothing else. A default would stand in the file itself.
 fn is_reference(text: &str) -> bool {
     let inner = text.trim().strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    inner.is_some_and(|inner| !inner.contains(['{', '}']) && inner.split_once(":-").is_none_or(|(_, default)| default.is_empty()))
+    inner.is_some_and(|inner| {
+        !inner.contains(['{', '}']) && inner.split_once(":-").is_none_or(|(_, default)| default.is_empty())
+    })
 }
 
 fn is_secret(path: &[&str]) -> bool {
@@ -48,6 +50,10 @@ fn is_secret(path: &[&str]) -> bool {
 /// the very one that is shown.
 fn resembles(key: &str, words: &[&str]) -> bool {
     let key = key.to_lowercase();
+    // Two letters from `bearer` each, and no misspelling of it.
+    if key == "header" || key == "headers" {
+        return false;
+    }
     words.iter().any(|word| key.contains(word) || near(&key, word))
 }
 
@@ -96,6 +102,7 @@ mod tests {
         assert_eq!(hidden(&["routes", "secret"], "${file:/run/secrets/x}"), None);
         assert_eq!(hidden(&["auth", "token", "from"], "header:X-Token"), None);
         assert_eq!(hidden(&["routes", "name"], "bspk"), None);
+        assert_eq!(hidden(&["auth", "header", "name"], "X-Token"), None);
         assert_eq!(hidden(&["headers", "Accept"], "text/plain"), None);
     }
 

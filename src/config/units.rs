@@ -118,7 +118,8 @@ impl FromStr for ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fitting = SIZES.iter().take(SHOWN_SIZES).find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0);
+        let fitting =
+            SIZES.iter().take(SHOWN_SIZES).find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor));
         match fitting {
             Some((unit, factor)) => write!(f, "{}{unit}", self.0 / factor),
             None => f.write_str("0B"),
@@ -215,7 +216,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_duration_is_refused() {
-        for text in ["", "30", "s", "-5s", "+5s", "1.5h", "30 s", "30S", "1m1h", "1s1s", "5w", "é", "99999999999999999d"] {
+        for text in
+            ["", "30", "s", "-5s", "+5s", "1.5h", "30 s", "30S", "1m1h", "1s1s", "5w", "é", "99999999999999999d"]
+        {
             assert_eq!(millis(text), None, "{text}");
         }
     }

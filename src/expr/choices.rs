@@ -72,6 +72,16 @@ impl Choices {
         Ok(None)
     }
 
+    /// Whether one of the ways looks into the parsed body.
+    #[must_use]
+    pub fn needs_json(&self) -> bool {
+        self.0.iter().any(|way| match way {
+            Way::Selector(selector) => selector.needs_json(),
+            Way::Text(pieces) => pieces.iter().any(|piece| matches!(piece, Piece::Hole(hole) if hole.needs_json())),
+            Way::ValueWhen { .. } => true,
+        })
+    }
+
     fn or(mut self, way: Way) -> Self {
         self.0.push(way);
         self

@@ -3,12 +3,14 @@
 //! `{...}` is a hole, `{{` and `}}` are literal braces. A brace in quotes within a hole belongs to what is in
 //! the hole: `{$['a}b']}`.
 
+use std::fmt;
+
 use super::ExprError;
 
 const FORM: &str = "`{{` and `}}` where braces are meant";
 
 /// A piece of text with holes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Piece<H> {
     /// Stays as it is.
     Literal(Box<str>),
@@ -73,6 +75,18 @@ fn split_hole(inner: &str) -> Result<(&str, &str), ExprError> {
 fn hint_at_braces(error: ExprError) -> ExprError {
     let expected = error.expected.map_or_else(|| FORM.to_owned(), |expected| format!("{expected}; or {FORM}"));
     ExprError { message: error.message, expected: Some(expected) }
+}
+
+// === impl Piece ===
+
+/// Without the literal text, which may have had a secret interpolated.
+impl<H: fmt::Debug> fmt::Debug for Piece<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(text) => write!(f, "Literal({} bytes)", text.len()),
+            Self::Hole(hole) => f.debug_tuple("Hole").field(hole).finish(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -143,7 +143,7 @@ mod tests {
     use crate::expr::arbitrary::{json_value, small_query, text};
 
     fn nested(depth: usize) -> Value {
-        (0..depth).fold(json!(1), |inner, _| json!({ "a": inner }))
+        (0..depth).fold(json!(1), |inner, _| [("a", inner)].into_iter().collect())
     }
 
     #[test]
@@ -228,6 +228,18 @@ mod tests {
         assert_eq!(query.all(&root, &root), Ok(vec![&json!(1)]));
         let query = Query::parse("$[?@ == @]").unwrap();
         assert_eq!(query.all(&root, &root).map(|found| found.len()), Ok(1));
+    }
+
+    #[test]
+    fn filters_may_be_nested_as_deep_as_the_parser_lets_them() {
+        let root = nested(100);
+        for (open, close) in [("@[?", "]"), ("(", ")"), ("!(!(", "))"), ("@[?!(", ")]")] {
+            let levels = 30 / close.len();
+            let text = format!("$[?{}@.a{}]", open.repeat(levels), close.repeat(levels));
+            assert!(Query::parse(&text).unwrap().all(&root, &root).is_ok(), "{text}");
+        }
+        let text = format!("{}$..a{}", "$..[?".repeat(14), "]".repeat(14));
+        assert!(matches!(Query::parse(&text).unwrap().all(&root, &root), Err(EvalError::Budget { .. })));
     }
 
     proptest! {

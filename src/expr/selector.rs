@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
 use super::nearest::nearest;
+use super::text::as_text;
 use super::{EvalError, ExprError, Query};
 
 const FORMS: &str = "`$.json.path`, `envelope:$.json.path`, `header:Name`, `query:name`, `path:name`, `form:name`, \
@@ -15,7 +16,7 @@ const FORMS: &str = "`$.json.path`, `envelope:$.json.path`, `header:Name`, `quer
 const KINDS: [&str; 7] = ["header", "query", "path", "form", "body", "data", "envelope"];
 
 /// A compiled selector: `$.json.path`, `envelope:$.json.path`, `header:Name`, `query:name`, `path:name`,
-/// `form:name`, `body:sha256`, `data:sha256`. Of a JSONPath that finds many nodes, the first counts.
+/// `form:name`, `body:sha256`, `data:sha256`.
 #[derive(Debug, Clone)]
 pub struct Selector(Place);
 
@@ -60,7 +61,8 @@ pub enum Selected<'a> {
     /// One value. A JSON string as it is; a number or boolean as JSON writes it; null, objects and arrays are
     /// nothing.
     One(Cow<'a, str>),
-    /// The request has it more than once (a header field, a query parameter): the first.
+    /// The request has it more than once (a header field, a query parameter, the values that a JSONPath with
+    /// a `*` finds): the first.
     Several(Cow<'a, str>),
 }
 
@@ -153,12 +155,10 @@ fn select_field<'a>(encoded: &'a [u8], name: &str) -> Selected<'a> {
 
 fn select_json<'a>(query: &Query, root: Option<&'a Value>) -> Result<Selected<'a>, EvalError> {
     let Some(root) = root else { return Ok(Selected::Nothing) };
-    Ok(match query.first(root, root)? {
-        Some(Value::String(text)) if !text.is_empty() => Selected::One(Cow::Borrowed(text)),
-        Some(Value::Number(number)) => Selected::One(Cow::Owned(number.to_string())),
-        Some(Value::Bool(bool)) => Selected::One(Cow::Borrowed(if *bool { "true" } else { "false" })),
-        _ => Selected::Nothing,
-    })
+    if query.is_singular() {
+        return Ok(Selected::of(query.first(root, root)?.and_then(as_text).into_iter()));
+    }
+    Ok(Selected::of(query.all(root, root)?.into_iter().filter_map(as_text)))
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -265,13 +265,14 @@ mod tests {
     #[test]
     fn json_gives_scalars_and_nothing_else() {
         let headers = HeaderMap::new();
-        let json = json!({"s": "text", "n": 1.50, "b": false, "null": null, "o": {}, "a": ["x"], "e": ""});
+        let json = json!({"s": "text", "n": 1.50, "b": false, "null": null, "o": {}, "a": ["x"], "m": [null, "1", 2], "e": ""});
         let envelope = json!({"s": "outer"});
         let scope = RequestScope { json: Some(&json), envelope: Some(&envelope), ..empty_scope(&headers) };
         assert_eq!(select("$.s", &scope), one("text"));
         assert_eq!(select("$.n", &scope), one("1.5"));
         assert_eq!(select("$.b", &scope), one("false"));
         assert_eq!(select("$.a[*]", &scope), one("x"));
+        assert_eq!(select("$.m[*]", &scope), several("1"));
         assert_eq!(select("envelope:$.s", &scope), one("outer"));
         for path in ["$.null", "$.o", "$.a", "$.e", "$.other"] {
             assert_eq!(select(path, &scope), Selected::Nothing);

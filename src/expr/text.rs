@@ -71,7 +71,7 @@ impl Text {
                     rendered.push_str(text);
                 }
                 Piece::Hole(query) => {
-                    let value = scalar(query, scope, budget)?;
+                    let value = fill(query, scope, budget)?;
                     budget.read(value.len())?;
                     match escape {
                         Escape::None => rendered.push_str(&value),
@@ -98,13 +98,21 @@ fn singular_query(hole: &str) -> Result<Query, ExprError> {
     Ok(query)
 }
 
-fn scalar<'v>(query: &Query, scope: Scope<'v>, budget: &mut Budget) -> Result<Cow<'v, str>, RenderError> {
+fn fill<'v>(query: &Query, scope: Scope<'v>, budget: &mut Budget) -> Result<Cow<'v, str>, RenderError> {
+    let path = || query.as_str().to_owned();
     match query.first_within(scope, budget)? {
-        Some(Value::String(text)) => Ok(Cow::Borrowed(text)),
-        Some(Value::Number(number)) => Ok(Cow::Owned(number.to_string())),
-        Some(Value::Bool(bool)) => Ok(Cow::Borrowed(if *bool { "true" } else { "false" })),
-        Some(Value::Null) | None => Err(RenderError::Missing { path: query.as_str().to_owned() }),
-        Some(Value::Array(_) | Value::Object(_)) => Err(RenderError::NotText { path: query.as_str().to_owned() }),
+        Some(Value::Null) | None => Err(RenderError::Missing { path: path() }),
+        Some(value) => as_text(value).ok_or_else(|| RenderError::NotText { path: path() }),
+    }
+}
+
+/// A string as it is, a number or boolean as JSON writes it; null, objects and arrays are no text.
+pub(super) fn as_text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        Value::Bool(bool) => Some(Cow::Borrowed(if *bool { "true" } else { "false" })),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 

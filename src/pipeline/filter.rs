@@ -140,7 +140,10 @@ fn block(block: &file::FilterBlock, place: Place, problems: &mut Problems) -> Op
     list("any", &block.any, Node::Any);
     list("not", &block.not, Node::None);
     if parts.is_empty() {
-        problems.push(Problem::error(place, "this filter says nothing").expected("an expression, or `types`, `all`, `any` or `not`"));
+        problems.push(
+            Problem::error(place, "this filter says nothing")
+                .expected("an expression, or `types`, `all`, `any` or `not`"),
+        );
     }
     Some(Node::All(parts))
 }
@@ -150,7 +153,10 @@ fn types_node(globs: &[At<String>], problems: &mut Problems) -> Option<Node> {
         problems.push(Problem::error(Place::default(), "`types` is empty: no event would be wanted"));
     }
     for glob in globs.iter().filter(|glob| glob.is_empty()) {
-        problems.push(Problem::error(glob.place, "an event's type is never empty").expected("a type such as order.created, or order.*"));
+        problems.push(
+            Problem::error(glob.place, "an event's type is never empty")
+                .expected("a type such as order.created, or order.*"),
+        );
     }
     let patterns = globs.iter().map(|glob| format!("^(?s:{})$", regex::escape(glob).replace(r"\*", ".*")));
     match RegexSet::new(patterns) {

@@ -45,7 +45,8 @@ impl Handshakes {
             None
         };
         let scope = RequestScope { json: json.as_ref(), envelope: json.as_ref(), ..received.scope() };
-        let found = self.0.iter().filter(|handshake| handshake.moment == moment).find(|handshake| handshake.matches(&scope))?;
+        let found =
+            self.0.iter().filter(|handshake| handshake.moment == moment).find(|handshake| handshake.matches(&scope))?;
         found.reply.render(json.as_ref().unwrap_or(&Value::Null), 200)
     }
 }
@@ -53,13 +54,18 @@ impl Handshakes {
 impl Handshake {
     fn compile(file: &file::Handshake, problems: &mut Problems) -> Self {
         if file.matches.is_empty() {
-            problems.push(Problem::error(file.reply.place, "a handshake that matches everything leaves no events").expected("a selector and its value under `match`"));
+            problems.push(
+                Problem::error(file.reply.place, "a handshake that matches everything leaves no events")
+                    .expected("a selector and its value under `match`"),
+            );
         }
         let mut conditions = Vec::new();
         for (selector, expectation) in file.matches.iter() {
             match Selector::parse(selector) {
                 Ok(selector) => conditions.push((selector, expectation.value.clone())),
-                Err(error) => problems.push(Problem::expression(selector.place, "the selector", &error.message, error.expected)),
+                Err(error) => {
+                    problems.push(Problem::expression(selector.place, "the selector", &error.message, error.expected))
+                }
             }
         }
         Self { moment: file.when, conditions, reply: Reply::compile(&file.reply, problems) }
@@ -81,7 +87,8 @@ fn holds((selector, expectation): &(Selector, file::Expectation), scope: &Reques
         Ok(Selected::One(value) | Selected::Several(value)) => Some(value),
         Ok(Selected::Nothing) | Err(_) => None,
     };
-    let is_one_of = |wanted: &file::OneOrMany<String>| value.as_deref().map(|value| wanted.as_slice().iter().any(|w| w == value));
+    let is_one_of =
+        |wanted: &file::OneOrMany<String>| value.as_deref().map(|value| wanted.as_slice().iter().any(|w| w == value));
     match expectation {
         file::Expectation::Is(wanted) => is_one_of(wanted) == Some(true),
         file::Expectation::Not(unwanted) => is_one_of(unwanted) == Some(false),

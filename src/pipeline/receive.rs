@@ -118,7 +118,8 @@ impl Received {
             return Err(ReceiveError::Framing);
         }
         let reading = read_body(body, bounds.max_body, budget);
-        let (body, share) = tokio::time::timeout(bounds.body_timeout, reading).await.map_err(|_| ReceiveError::Timeout)??;
+        let (body, share) =
+            tokio::time::timeout(bounds.body_timeout, reading).await.map_err(|_| ReceiveError::Timeout)??;
         let received = Self {
             method: head.method,
             path: head.uri.path().into(),

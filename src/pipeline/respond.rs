@@ -94,8 +94,13 @@ impl Respond {
                 && status.value < 400
             {
                 problems.push(
-                    Problem::error(status.place, format!("`{what}` cannot be answered as a success: the provider would not send the event again"))
-                        .expected("a status from 400 to 599"),
+                    Problem::error(
+                        status.place,
+                        format!(
+                            "`{what}` cannot be answered as a success: the provider would not send the event again"
+                        ),
+                    )
+                    .expected("a status from 400 to 599"),
                 );
             }
         }
@@ -127,7 +132,10 @@ impl Reply {
         if let Some(status) = &file.status
             && !(200..600).contains(&status.value)
         {
-            problems.push(Problem::error(status.place, format!("{} is not a status", status.value)).expected("a number from 200 to 599"));
+            problems.push(
+                Problem::error(status.place, format!("{} is not a status", status.value))
+                    .expected("a number from 200 to 599"),
+            );
         }
         let body = file.body.as_ref().and_then(|tree| match Template::compile(&tree.value) {
             Ok(template) => Some(template),

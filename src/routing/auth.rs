@@ -43,8 +43,11 @@ pub(super) fn verifier(
     let Some(auth) = auth else {
         if route.provider.is_none() {
             problems.push(
-                Problem::error(route.name.place, format!("the route `{}` says neither `provider` nor `auth`", route.name.value))
-                    .expected("`provider: NAME`, or `auth:` with a scheme, or `auth: none` in so many words"),
+                Problem::error(
+                    route.name.place,
+                    format!("the route `{}` says neither `provider` nor `auth`", route.name.value),
+                )
+                .expected("`provider: NAME`, or `auth:` with a scheme, or `auth: none` in so many words"),
             );
         }
         return None;
@@ -56,7 +59,8 @@ pub(super) fn verifier(
 
 fn secrets(route: &file::Route, problems: &mut Problems) -> Vec<At<NamedSecret>> {
     if let (Some(_), Some(several)) = (&route.secret, &route.secrets) {
-        problems.push(Problem::error(several.place, "the route has both `secret` and `secrets`").expected("one of them"));
+        problems
+            .push(Problem::error(several.place, "the route has both `secret` and `secrets`").expected("one of them"));
     }
     let mut all = Vec::new();
     if let Some(secret) = &route.secret {

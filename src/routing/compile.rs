@@ -23,11 +23,7 @@ const DEFAULT_DEDUP: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Compiles a file. Every problem of it is added to `problems`; `None` where one of them keeps it from running.
 /// `given` are the names in the text, also of what could not be read, so that a reference to it is not a second problem.
-pub fn compile(
-    file: &file::ConfigFile,
-    given: &Given,
-    problems: &mut Problems,
-) -> Option<RouteTable> {
+pub fn compile(file: &file::ConfigFile, given: &Given, problems: &mut Problems) -> Option<RouteTable> {
     let settings = Settings::compile(file, problems);
     let compiler = Compiler {
         file,
@@ -72,7 +68,10 @@ impl Compiler<'_> {
             lanes.push((lane, filter));
         }
         if file.deliver.is_empty() {
-            problems.push(Problem::error(file.place, format!("the route `{name}` delivers nowhere")).expected("at least one entry under `deliver`"));
+            problems.push(
+                Problem::error(file.place, format!("the route `{name}` delivers nowhere"))
+                    .expected("at least one entry under `deliver`"),
+            );
         }
         let route = self.route(file, &name, lanes, problems);
         let place = file.path.place;
@@ -81,15 +80,23 @@ impl Compiler<'_> {
         match table.paths.insert(path, Arc::clone(&route)) {
             Ok(()) => table.routes.push(route),
             Err(matchit::InsertError::Conflict { with }) => problems.push(
-                Problem::error(place, format!("this path takes the same requests as `{with}` of another route")).expected("a path of its own"),
+                Problem::error(place, format!("this path takes the same requests as `{with}` of another route"))
+                    .expected("a path of its own"),
             ),
             Err(error) => problems.push(
-                Problem::error(place, format!("this path cannot be matched: {error}")).expected("a path such as /hooks/acme or /hooks/acme/{topic}"),
+                Problem::error(place, format!("this path cannot be matched: {error}"))
+                    .expected("a path such as /hooks/acme or /hooks/acme/{topic}"),
             ),
         }
     }
 
-    fn route(&self, file: &file::Route, name: &Arc<str>, lanes: Vec<(Lane, Option<Filter>)>, problems: &mut Problems) -> Option<Route> {
+    fn route(
+        &self,
+        file: &file::Route,
+        name: &Arc<str>,
+        lanes: Vec<(Lane, Option<Filter>)>,
+        problems: &mut Problems,
+    ) -> Option<Route> {
         let provider = auth::provider(file, &self.file.providers, self.given, problems);
         if let Some(provider) = &provider {
             auth::check_path_parameters(file, provider, problems);
@@ -114,11 +121,13 @@ impl Compiler<'_> {
     }
 
     fn delivery(&self, entry: &file::Delivery, lane: &Lane, problems: &mut Problems) -> Option<Delivery> {
-        let format = self.file.destinations.get(&entry.to).and_then(|file| file.format.as_ref()).map(|format| format.value);
+        let format =
+            self.file.destinations.get(&entry.to).and_then(|file| file.format.as_ref()).map(|format| format.value);
         let shape = Shape::compile(entry, format, problems);
         let Some(target) = self.targets.get(entry.to.as_str()) else {
             let known = self.file.destinations.names();
-            if self.file.destinations.get(&entry.to).is_none() && !self.given.contains(Section::Destinations, &entry.to) {
+            if self.file.destinations.get(&entry.to).is_none() && !self.given.contains(Section::Destinations, &entry.to)
+            {
                 problems.push(
                     Problem::error(entry.to.place, format!("there is no destination `{}`", entry.to.value))
                         .expected("a name under `destinations:`")
@@ -153,13 +162,17 @@ fn public_url(file: &file::ConfigFile, problems: &mut Problems) -> Option<String
         matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none()
     });
     if !valid {
-        problems.push(Problem::error(given.place, "this is not the address of a web server").expected("the address that providers were given, such as https://hooks.example.com"));
+        problems.push(
+            Problem::error(given.place, "this is not the address of a web server")
+                .expected("the address that providers were given, such as https://hooks.example.com"),
+        );
     }
     Some(given.trim_end_matches('/').to_owned())
 }
 
 fn targets(file: &file::ConfigFile, problems: &mut Problems) -> BTreeMap<Arc<str>, Arc<Target>> {
-    let targets = file.destinations.iter().filter_map(|(name, destination)| Target::compile(name, destination, problems));
+    let targets =
+        file.destinations.iter().filter_map(|(name, destination)| Target::compile(name, destination, problems));
     targets.map(|target| (Arc::clone(&target.name), Arc::new(target))).collect()
 }
 
@@ -180,14 +193,20 @@ fn check_names(file: &file::ConfigFile, problems: &mut Problems) {
     for route in &file.routes {
         check_name(&route.name, "route", problems);
         if !routes.insert(route.name.value.as_str()) {
-            problems.push(Problem::error(route.name.place, format!("another route is named `{}` too", route.name.value)).expected("a name of its own: it is a metric label"));
+            problems.push(
+                Problem::error(route.name.place, format!("another route is named `{}` too", route.name.value))
+                    .expected("a name of its own: it is a metric label"),
+            );
         }
         let mut deliveries = HashSet::new();
         for delivery in &route.deliver {
             let name = delivery.name.as_ref().unwrap_or(&delivery.to);
             check_name(name, "delivery", problems);
             if !deliveries.insert(name.value.as_str()) {
-                problems.push(Problem::error(name.place, format!("another delivery of this route is named `{}` too", name.value)).expected("a `name` of its own"));
+                problems.push(
+                    Problem::error(name.place, format!("another delivery of this route is named `{}` too", name.value))
+                        .expected("a `name` of its own"),
+                );
             }
         }
     }
@@ -207,11 +226,13 @@ fn check_name(name: &At<String>, what: &str, problems: &mut Problems) {
 }
 
 fn check_unused(file: &file::ConfigFile, problems: &mut Problems) {
-    let used: HashSet<&str> = file.routes.iter().flat_map(|route| &route.deliver).map(|delivery| delivery.to.value.as_str()).collect();
+    let used: HashSet<&str> =
+        file.routes.iter().flat_map(|route| &route.deliver).map(|delivery| delivery.to.value.as_str()).collect();
     for (name, _) in file.destinations.iter().filter(|(name, _)| !used.contains(name.value.as_str())) {
         problems.push(Problem::warning(name.place, format!("no route delivers to the destination `{}`", name.value)));
     }
-    let used: HashSet<&str> = file.routes.iter().filter_map(|route| route.provider.as_ref()).map(|name| name.value.as_str()).collect();
+    let used: HashSet<&str> =
+        file.routes.iter().filter_map(|route| route.provider.as_ref()).map(|name| name.value.as_str()).collect();
     for (name, _) in file.providers.iter().filter(|(name, _)| !used.contains(name.value.as_str())) {
         problems.push(Problem::warning(name.place, format!("no route uses the provider `{}`", name.value)));
     }

@@ -43,11 +43,15 @@ impl Settings {
     /// Compiles the settings of a file; problems come with defaults in their place.
     pub(super) fn compile(file: &file::ConfigFile, problems: &mut Problems) -> Self {
         let listen = address(file.listen.as_ref(), SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 8080), problems);
-        let admin_listen = address(file.admin.listen.as_ref(), SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9090), problems);
+        let admin_listen =
+            address(file.admin.listen.as_ref(), SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9090), problems);
         admin_token(&file.admin, admin_listen.ip(), problems);
         if listen == admin_listen && listen.port() != 0 {
             let place = file.admin.listen.as_ref().or(file.listen.as_ref()).map(|at| at.place).unwrap_or_default();
-            problems.push(Problem::error(place, format!("`listen` and `admin.listen` are both {listen}")).expected("two addresses"));
+            problems.push(
+                Problem::error(place, format!("`listen` and `admin.listen` are both {listen}"))
+                    .expected("two addresses"),
+            );
         }
         Self {
             listen,
@@ -76,7 +80,10 @@ impl Settings {
 fn address(given: Option<&At<String>>, default: SocketAddr, problems: &mut Problems) -> SocketAddr {
     let Some(given) = given else { return default };
     given.parse().unwrap_or_else(|_| {
-        problems.push(Problem::error(given.place, "this is not an address to listen on").expected("address and port such as 0.0.0.0:8080 or [::]:8080"));
+        problems.push(
+            Problem::error(given.place, "this is not an address to listen on")
+                .expected("address and port such as 0.0.0.0:8080 or [::]:8080"),
+        );
         default
     })
 }
@@ -99,7 +106,9 @@ fn queue_path(queue: Option<&At<file::Queue>>) -> PathBuf {
     let embedded = queue.map(|queue| match &queue.value {
         file::Queue::Embedded(embedded) => embedded,
     });
-    embedded.and_then(|embedded| embedded.path.as_ref()).map_or_else(|| PathBuf::from("./data"), |path| PathBuf::from(&path.value))
+    embedded
+        .and_then(|embedded| embedded.path.as_ref())
+        .map_or_else(|| PathBuf::from("./data"), |path| PathBuf::from(&path.value))
 }
 
 // === impl Limits ===

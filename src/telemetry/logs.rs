@@ -20,7 +20,9 @@ pub enum LogFormat {
 #[non_exhaustive]
 pub enum LogsError {
     /// The level is not one.
-    #[error("the log level cannot be read: {0}; say error, warn, info, debug or trace, or `info,hookswitch::app=debug`")]
+    #[error(
+        "the log level cannot be read: {0}; say error, warn, info, debug or trace, or `info,hookswitch::app=debug`"
+    )]
     Level(#[from] ParseError),
     /// A subscriber is installed already.
     #[error(transparent)]

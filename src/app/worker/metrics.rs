@@ -20,7 +20,8 @@ pub struct DeliveryMetrics {
 /// From a neighbour's answer to the default timeout, in seconds.
 const ATTEMPT_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 30.0];
 /// From memory to the end of three days of retries, in seconds.
-const END_TO_END_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0, 21_600.0, 259_200.0];
+const END_TO_END_BUCKETS: [f64; 12] =
+    [0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0, 21_600.0, 259_200.0];
 
 // === impl DeliveryMetrics ===
 
@@ -36,16 +37,23 @@ impl DeliveryMetrics {
                 &["route", "delivery", "destination", "outcome"],
             )?,
             attempts: IntCounterVec::new(
-                Opts::new("hookswitch_delivery_attempts_total", "Attempts, by what came of them: delivered, or the reason why not."),
+                Opts::new(
+                    "hookswitch_delivery_attempts_total",
+                    "Attempts, by what came of them: delivered, or the reason why not.",
+                ),
                 &["route", "destination", "reason"],
             )?,
             duration: HistogramVec::new(
-                HistogramOpts::new("hookswitch_delivery_duration_seconds", "Time that one attempt took.").buckets(ATTEMPT_BUCKETS.to_vec()),
+                HistogramOpts::new("hookswitch_delivery_duration_seconds", "Time that one attempt took.")
+                    .buckets(ATTEMPT_BUCKETS.to_vec()),
                 &["destination"],
             )?,
             end_to_end: HistogramVec::new(
-                HistogramOpts::new("hookswitch_end_to_end_seconds", "Time from the receipt of an event to its delivery.")
-                    .buckets(END_TO_END_BUCKETS.to_vec()),
+                HistogramOpts::new(
+                    "hookswitch_end_to_end_seconds",
+                    "Time from the receipt of an event to its delivery.",
+                )
+                .buckets(END_TO_END_BUCKETS.to_vec()),
                 &["route", "destination"],
             )?,
         };

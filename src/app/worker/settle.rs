@@ -48,7 +48,15 @@ fn record(answer: &Answer, verdict: Verdict, number: u32, at: Timestamp, duratio
     Attempt { number, at, duration, status: answer.status, outcome, detail: answer.detail.clone() }
 }
 
-async fn settle(workshop: &Workshop, lease: Lease, target: &Target, attempt: Attempt, verdict: Verdict, now: Timestamp, wake: &Wake) {
+async fn settle(
+    workshop: &Workshop,
+    lease: Lease,
+    target: &Target,
+    attempt: Attempt,
+    verdict: Verdict,
+    now: Timestamp,
+    wake: &Wake,
+) {
     let lane = lease.lane.clone();
     let waited = now.since(lease.accepted_at);
     let queue = &workshop.queue;
@@ -72,7 +80,8 @@ async fn settle(workshop: &Workshop, lease: Lease, target: &Target, attempt: Att
 /// The configuration no longer has the lane: the delivery is kept for a person.
 async fn removed(workshop: &Workshop, lease: Lease) {
     let lane = lease.lane.clone();
-    let reason = if workshop.table.load().has_route(&lane.route) { Reason::DeliveryRemoved } else { Reason::RouteRemoved };
+    let reason =
+        if workshop.table.load().has_route(&lane.route) { Reason::DeliveryRemoved } else { Reason::RouteRemoved };
     match workshop.queue.dead_letter(lease, reason, workshop.clock.now(), None).await {
         Ok(()) => {
             workshop.metrics.dead(&lane, "");

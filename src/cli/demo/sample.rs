@@ -107,7 +107,12 @@ pub(super) const SAMPLES: &[Sample] = &[
 
 impl Sample {
     /// Signs it as the provider would, and posts it.
-    pub(super) async fn send(&self, table: &RouteTable, gateway: SocketAddr, now: Timestamp) -> Result<Answer, SampleError> {
+    pub(super) async fn send(
+        &self,
+        table: &RouteTable,
+        gateway: SocketAddr,
+        now: Timestamp,
+    ) -> Result<Answer, SampleError> {
         let matched = table.find(self.path).ok_or(SampleError::NoRoute(self.path))?;
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         let mut unsigned = Unsigned {

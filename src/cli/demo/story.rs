@@ -12,8 +12,12 @@ use crate::cli::print;
 const LINES: usize = 14;
 
 pub(super) fn opening(listening: SocketAddr) {
-    line(&format!("The gateway runs on routes.example.yaml and listens on {listening}. Each request below is signed as"));
-    line("its provider would sign it, verified, filtered, stored (fsync) before it is answered, reshaped and delivered to an");
+    line(&format!(
+        "The gateway runs on routes.example.yaml and listens on {listening}. Each request below is signed as"
+    ));
+    line(
+        "its provider would sign it, verified, filtered, stored (fsync) before it is answered, reshaped and delivered to an",
+    );
     line("echo server here.");
 }
 

@@ -67,7 +67,9 @@ impl<'n> NodeDeserializer<'n> {
             Resolved::Null | Resolved::Bool(_) | Resolved::Float(_) | Resolved::Text => None,
         };
         number.ok_or_else(|| match found(self.node) {
-            "a number" => self.fail(Mistake { message: format!("expected {}", expected()), expected: Some(expected()) }),
+            "a number" => {
+                self.fail(Mistake { message: format!("expected {}", expected()), expected: Some(expected()) })
+            }
             found => self.fail(Mistake::mismatch(expected(), found)),
         })
     }

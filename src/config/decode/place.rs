@@ -5,9 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::SeqDeserializer;
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Unexpected, Visitor,
-};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::error::Error;

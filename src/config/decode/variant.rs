@@ -56,7 +56,8 @@ fn shape<'n>(deserializer: NodeDeserializer<'n>, shapes: &'static [&'static str]
     match found {
         Some(name) => Ok(Found { name, content: Payload::Value(deserializer) }),
         None => {
-            let shapes: Vec<&str> = shapes.iter().map(|shape| if *shape == "text" { "text" } else { article(shape) }).collect();
+            let shapes: Vec<&str> =
+                shapes.iter().map(|shape| if *shape == "text" { "text" } else { article(shape) }).collect();
             Err(deserializer.mismatch(shapes.join(" or ")))
         }
     }
@@ -88,7 +89,8 @@ fn keyed<'n>(
             Ok(Found { name, content: Payload::Value(NodeDeserializer::new(&entry.value, context)) })
         }
         (Some((first, _)), Some((second, entry))) => {
-            let problem = Problem::error(entry.key.place, format!("`{second}` beside `{first}`: there can be only one"));
+            let problem =
+                Problem::error(entry.key.place, format!("`{second}` beside `{first}`: there can be only one"));
             context.break_off(deserializer.node, problem);
             Err(Error::Reported)
         }
@@ -178,11 +180,7 @@ impl<'de> VariantAccess<'de> for Found<'_> {
         serde::Deserializer::deserialize_tuple(self.value()?, len, visitor)
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Error> {
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
         let name = if self.name == "mapping" { "this mapping".to_owned() } else { format!("`{}`", self.name) };
         mapping::decode_struct(self.value()?, &name, fields, visitor)
     }

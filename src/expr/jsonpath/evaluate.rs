@@ -158,9 +158,8 @@ fn matches_pattern(
     budget: &mut Budget,
 ) -> Result<bool, EvalError> {
     let Datum::Value(Value::String(text)) = datum(subject, scope, budget)? else { return Ok(false) };
-    budget.match_text(text.len())?;
     match pattern {
-        Pattern::Fixed(regexp) => Ok(regexp.is_match(text)),
+        Pattern::Fixed(regexp) => regexp.is_match(text, budget),
         Pattern::Void => Ok(false),
         Pattern::Dynamic { source, extent } => matches_dynamic(text, source, *extent, scope, budget),
     }
@@ -175,7 +174,7 @@ fn matches_dynamic(
 ) -> Result<bool, EvalError> {
     match datum(source, scope, budget)? {
         Datum::Value(Value::String(pattern)) => {
-            Ok(Regexp::new(pattern, extent).is_ok_and(|regexp| regexp.is_match(text)))
+            Regexp::new(pattern, extent).map_or(Ok(false), |regexp| regexp.is_match(text, budget))
         }
         _ => Ok(false),
     }

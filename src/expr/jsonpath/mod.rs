@@ -12,6 +12,7 @@ mod budget;
 mod compare;
 mod compile;
 mod evaluate;
+mod iregexp;
 mod program;
 mod regexp;
 mod syntax;

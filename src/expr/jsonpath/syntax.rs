@@ -33,6 +33,9 @@ const PREDICATE_OPENING: &str = "$[?";
 /// Parses a query; `@` in the place of its `$` makes it start at the current node.
 pub(in crate::expr) fn parse_query(text: &str) -> Result<(Origin, JpQuery), ExprError> {
     check_shape(text)?;
+    if text.trim() != text {
+        return Err(ExprError::new(format!("there is a blank before or after `{}`", excerpt(text))).expecting(FORM));
+    }
     let (origin, rest) = match (text.strip_prefix('$'), text.strip_prefix('@')) {
         (Some(rest), _) => (Origin::Root, rest),
         (_, Some(rest)) => (Origin::Current, rest),
@@ -44,10 +47,13 @@ pub(in crate::expr) fn parse_query(text: &str) -> Result<(Origin, JpQuery), Expr
 
 /// Parses a logical expression.
 pub(in crate::expr) fn parse_predicate(text: &str) -> Result<Filter, ExprError> {
-    check_shape(text)?;
-    let wrapped = format!("{PREDICATE_OPENING}{text}]");
-    let query = parse_json_path(&wrapped)
-        .map_err(|error| explain(&error, text, PREDICATE_OPENING.len()).expecting(predicate_hint(text)))?;
+    let hint = |error: ExprError| match slip(text) {
+        Some(expected) => error.expecting(expected),
+        None => error,
+    };
+    check_shape(text).map_err(hint)?;
+    let query = parse_json_path(&format!("{PREDICATE_OPENING}{text}]"))
+        .map_err(|error| hint(explain(&error, text, PREDICATE_OPENING.len()).expecting(PREDICATE_FORM)))?;
     // Text that closes the bracket (`@.a][?@.b`, `@.a, 'b'`) would be something else than one condition.
     let mut segments = query.segments.into_iter();
     match (segments.next(), segments.next()) {
@@ -80,52 +86,52 @@ struct Shape {
     blank: bool,
 }
 
-fn predicate_hint(text: &str) -> String {
-    for (slip, meant) in [(" and ", "&&"), (" or ", "||"), (" AND ", "&&"), (" OR ", "||"), ("not ", "!")] {
-        if text.contains(slip) {
-            return format!("`{meant}` in the place of `{}`", slip.trim());
-        }
+/// What was probably meant, by who has written the operators of another language.
+fn slip(text: &str) -> Option<String> {
+    if text.contains(r"\.") && !text.contains(r"\\.") {
+        return Some(r"`\\.` or `[.]` for a dot in a pattern: in quotes, a `\` is doubled".to_owned());
     }
-    if text.contains(" = ") { "`==` in the place of `=`".to_owned() } else { PREDICATE_FORM.to_owned() }
+    [(" = ", "=="), (" and ", "&&"), (" or ", "||"), (" AND ", "&&"), (" OR ", "||"), ("not ", "!")]
+        .into_iter()
+        .find(|(slip, _)| text.contains(slip))
+        .map(|(slip, meant)| format!("`{meant}` in the place of `{}`", slip.trim()))
 }
 
 /// The parser's error, told by where it stopped. `opening` is the length of what was put before `text`.
 fn explain(error: &JsonPathError, text: &str, opening: usize) -> ExprError {
-    match error {
-        JsonPathError::PestError(_) => match stopped_at(&error.to_string()) {
-            Some(at) => {
-                let place = at.saturating_sub(opening + 1);
-                let rest: String = text.chars().skip(place).collect();
-                if rest.is_empty() {
-                    ExprError::new(format!("`{}` ends too early", excerpt(text)))
-                } else {
-                    ExprError::new(format!(
-                        "`{}` makes no sense from character {} on: `{}`",
-                        excerpt(text),
-                        place + 1,
-                        excerpt(&rest)
-                    ))
-                }
-            }
-            None => ExprError::new(format!("`{}` makes no sense", excerpt(text))),
-        },
-        JsonPathError::InvalidJsonPath(reason) => ExprError::new(lower_first(reason)),
-        _ => ExprError::new(format!("`{}` makes no sense", excerpt(text))),
+    let shown = excerpt(text);
+    let place = match error {
+        JsonPathError::InvalidJsonPath(reason) => return ExprError::new(lower_first(reason)),
+        JsonPathError::PestError(_) => stopped_at(&error.to_string(), text, opening),
+        _ => None,
+    };
+    let Some(place) = place else { return ExprError::new(format!("`{shown}` makes no sense")) };
+    let rest: String = text.chars().skip(place).collect();
+    if rest.trim().is_empty() {
+        return ExprError::new(format!("`{shown}` ends too early"));
     }
+    ExprError::new(format!("`{shown}` makes no sense from character {} on: `{}`", place + 1, excerpt(&rest)))
 }
 
-/// The column in a pest error (` --> line:column`), whose own type is not ours to name.
-fn stopped_at(message: &str) -> Option<usize> {
+/// How many characters of `text` were read, by the place in a pest error (` --> line:column`), whose own type
+/// is not ours to name.
+fn stopped_at(message: &str, text: &str, opening: usize) -> Option<usize> {
     let (line, rest) = message.split_once("--> ")?.1.split_once(':')?;
-    let column = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-    (line == "1").then(|| column.parse().ok())?
+    let column: usize = rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+    let lines_before = line.parse::<usize>().ok()?.checked_sub(1)?;
+    let before: usize = text.split('\n').take(lines_before).map(|line| line.chars().count() + 1).sum();
+    let opening = if lines_before == 0 { opening } else { 0 };
+    (before + column).checked_sub(opening + 1)
 }
 
+/// The start of `text`, on one line.
 fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(QUOTED) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+    let mut chars = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut start: String = chars.by_ref().take(QUOTED).collect();
+    if chars.next().is_some() {
+        start.push('…');
     }
+    start
 }
 
 fn lower_first(text: &str) -> String {
@@ -228,5 +234,13 @@ mod tests {
         let error = parse_predicate("$.type = 'a'").unwrap_err();
         assert_eq!(error.message, "`$.type = 'a'` makes no sense from character 8 on: `= 'a'`");
         assert_eq!(error.expected.as_deref(), Some("`==` in the place of `=`"));
+        let error = parse_predicate("$.a == 1\n&& $.é = 2\n").unwrap_err();
+        assert_eq!(error.message, "`$.a == 1 && $.é = 2` makes no sense from character 17 on: `= 2`");
+        let error = parse_predicate(r"match($.type, 'order\..*')").unwrap_err();
+        assert!(error.expected.unwrap().contains("doubled"));
+        let error = parse_query("$.a ").unwrap_err();
+        assert_eq!(error.message, "there is a blank before or after `$.a`");
+        let error = parse_predicate("$.a and $.b").unwrap_err();
+        assert_eq!(error.expected.as_deref(), Some("`&&` in the place of `and`"));
     }
 }

@@ -44,6 +44,10 @@ struct Compiler {
 
 impl Compiler {
     fn node(&mut self, source: &Value) -> Node {
+        if self.depth > MAX_DEPTH {
+            self.problem(ExprError::new(format!("the template nests deeper than {MAX_DEPTH} levels")));
+            return NOTHING;
+        }
         match source {
             Value::String(text) => self.string(text),
             Value::Array(elements) => Node::Array(
@@ -162,17 +166,12 @@ impl Compiler {
     }
 
     /// Compiles what stands under `key`.
-    fn at<T: Unusable>(&mut self, key: &str, compile: impl FnOnce(&mut Self) -> T) -> T {
+    fn at<T>(&mut self, key: &str, compile: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.pointer.len();
         self.pointer.push('/');
         self.pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
         self.depth += 1;
-        let compiled = if self.depth > MAX_DEPTH {
-            self.problem(ExprError::new(format!("the template nests deeper than {MAX_DEPTH} levels")));
-            T::UNUSABLE
-        } else {
-            compile(self)
-        };
+        let compiled = compile(self);
         self.depth -= 1;
         self.pointer.truncate(length);
         compiled
@@ -185,23 +184,6 @@ impl Compiler {
 
 /// What stands where a problem was.
 const NOTHING: Node = Node::Literal(Value::Null);
-
-/// What is returned from where a problem was.
-trait Unusable {
-    const UNUSABLE: Self;
-}
-
-impl Unusable for Node {
-    const UNUSABLE: Self = NOTHING;
-}
-
-impl<T> Unusable for Option<T> {
-    const UNUSABLE: Self = None;
-}
-
-impl Unusable for () {
-    const UNUSABLE: Self = ();
-}
 
 fn misplaced(key: &str, form: Option<&str>) -> ExprError {
     let known = KEYS.contains(&key);

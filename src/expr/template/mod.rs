@@ -3,17 +3,19 @@
 mod compile;
 mod render;
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::jsonpath::{Budget, Scope};
 use super::{ExprError, Query, RenderError, Text};
 
 /// A compiled template (DESIGN section 3, "Transform").
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Template(Node);
 
 /// A part of a template.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Node {
     /// Goes out as it is.
     Literal(Value),
@@ -34,7 +36,7 @@ enum Node {
 }
 
 /// What becomes of a path at which there is nothing.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Otherwise {
     /// A singular path is left out; of any other, there are no matches.
     Absent,
@@ -60,6 +62,13 @@ impl Template {
     /// Where the event lacks what the template requires.
     pub fn render(&self, root: &Value) -> Result<Option<Value>, RenderError> {
         render::render(&self.0, Scope::at(root), &mut Budget::for_rendering())
+    }
+}
+
+/// Without its content: its literals may have had a secret interpolated.
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Template").finish_non_exhaustive()
     }
 }
 
@@ -218,8 +227,17 @@ mod tests {
     }
 
     #[test]
+    fn debug_shows_no_literal_for_it_may_be_a_secret() {
+        let template = Template::compile(&json!({"token": "s3cret", "auth": "Bearer s3cret {$.type}"})).unwrap();
+        assert!(!format!("{template:?}").contains("s3cret"));
+        let text = Text::parse("Bearer s3cret {$.type}").unwrap();
+        assert!(!format!("{text:?}").contains("s3cret"));
+        assert!(format!("{text:?}").contains("$.type"));
+    }
+
+    #[test]
     fn a_template_that_nests_too_deep_is_refused() {
-        let deep = (0..1000).fold(json!(1), |inner, _| json!([inner]));
+        let deep = (0..1000).fold(json!(1), |inner, _| Value::Array(vec![inner]));
         assert_eq!(problems(deep).len(), 1);
     }
 

@@ -10,11 +10,8 @@ pub(super) fn time(given: &str) -> Option<Box<str>> {
     }
     let number: i64 = given.parse().ok()?;
     // Until the year 5138 seconds have at most 11 digits, and since 1973 milliseconds have more.
-    let point = if number.abs() < 100_000_000_000 {
-        Timestamp::from_seconds(number)
-    } else {
-        Timestamp::from_millis(number)
-    };
+    let point =
+        if number.abs() < 100_000_000_000 { Timestamp::from_seconds(number) } else { Timestamp::from_millis(number) };
     Some(point.to_rfc3339().into())
 }
 

@@ -18,7 +18,9 @@ pub(super) fn read(received: &Received) -> Result<Vec<Draft>, NotAnEvent> {
     match media {
         Media::CloudEventBatch => batch(received),
         Media::CloudEvent => structured(received).map(|draft| vec![draft]),
-        Media::Json | Media::Unsaid if received.headers.contains_key("ce-specversion") => binary(received).map(|draft| vec![draft]),
+        Media::Json | Media::Unsaid if received.headers.contains_key("ce-specversion") => {
+            binary(received).map(|draft| vec![draft])
+        }
         Media::Json | Media::Unsaid => plain(received).map(|draft| vec![draft]),
         Media::Careless | Media::Other => Err(NotAnEvent::MediaType),
     }
@@ -78,7 +80,8 @@ fn object(event: &mut Value, path: &[Step], spans: &mut Spans<'_>) -> Result<Dra
 /// Section 3.1, binary content mode.
 fn binary(received: &Received) -> Result<Draft, NotAnEvent> {
     let header = |name: &str| attribute(&received.headers, name);
-    let required = |name: &'static str, field: &'static str| header(field).ok_or_else(|| missing(name, format!("header:{field}")));
+    let required =
+        |name: &'static str, field: &'static str| header(field).ok_or_else(|| missing(name, format!("header:{field}")));
     if !required("specversion", "ce-specversion")?.starts_with("1.") {
         return Err(missing("specversion 1.0", "header:ce-specversion".to_owned()));
     }

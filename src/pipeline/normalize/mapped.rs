@@ -60,7 +60,10 @@ impl Mapping {
         let data = queries(&map.data, problems);
         for (query, text) in data.iter().zip(map.data.iter().flat_map(file::OneOrMany::as_slice)) {
             if !query.compiled.is_singular() {
-                problems.push(Problem::error(text.place, "`data` is one value, and this finds several").expected("a path such as $.object"));
+                problems.push(
+                    Problem::error(text.place, "`data` is one value, and this finds several")
+                        .expected("a path such as $.object"),
+                );
             }
         }
         Some(Self {
@@ -189,7 +192,11 @@ impl Mapping {
     }
 }
 
-fn require<'a>(what: &'static str, choices: &Named<Choices>, scope: &RequestScope<'a>) -> Result<Cow<'a, str>, NotAnEvent> {
+fn require<'a>(
+    what: &'static str,
+    choices: &Named<Choices>,
+    scope: &RequestScope<'a>,
+) -> Result<Cow<'a, str>, NotAnEvent> {
     let missing = || NotAnEvent::Missing { what, looked_at: choices.text.clone() };
     choices.compiled.choose(scope)?.ok_or_else(missing)
 }

@@ -206,6 +206,5 @@ const NEVER_KEPT: [HeaderName; 9] = [
 
 /// Parses a body, within serde_json's bound of 128 levels.
 fn parse(body: &[u8]) -> Result<Value, NotAnEvent> {
-    serde_json::from_slice(body)
-        .map_err(|error| NotAnEvent::NotJson { line: error.line(), column: error.column() })
+    serde_json::from_slice(body).map_err(|error| NotAnEvent::NotJson { line: error.line(), column: error.column() })
 }

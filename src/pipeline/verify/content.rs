@@ -86,8 +86,8 @@ impl Content {
 
     pub(super) fn needs_json(&self) -> bool {
         self.0.iter().any(|part| match part {
-            // Where an id is in a request is the provider's own affair: it may be anywhere.
-            Part::Json(_) | Part::Id(_) => true,
+            Part::Json(_) => true,
+            Part::Id(choices) => choices.needs_json(),
             Part::Field(selector) => selector.needs_json(),
             _ => false,
         })

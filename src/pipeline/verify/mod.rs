@@ -7,6 +7,7 @@
 
 mod basic;
 mod content;
+mod credential;
 mod encoding;
 mod expected;
 mod hmac;
@@ -28,6 +29,7 @@ use serde_json::Value;
 pub use self::rejection::Rejection;
 pub use self::sign::{SignError, Unsigned};
 
+use self::credential::Credential;
 use self::view::View;
 use crate::config::{At, Problem, Problems, file};
 use crate::expr::Choices;
@@ -123,11 +125,12 @@ impl Verifier {
         Some(Self { scheme, secret_names, credential_headers, first_secret })
     }
 
-    /// Verifies a request as of `now`.
+    /// Verifies a request as of `now`. What comes out is as it came in, but for a credential in the query,
+    /// which is masked: the query is kept with each event.
     ///
     /// # Errors
     /// Where it is not verified, with the reason.
-    pub fn verify(&self, received: Received, now: Timestamp) -> Result<Verified, Rejection> {
+    pub fn verify(&self, mut received: Received, now: Timestamp) -> Result<Verified, Rejection> {
         let json: Option<Value> =
             if self.scheme.needs_json() { serde_json::from_slice(&received.body).ok() } else { None };
         let proof = self.scheme.prove(&View::of_received(&received, json.as_ref()), now)?;
@@ -136,6 +139,9 @@ impl Verifier {
             secret: proof.secret.as_deref().map(Into::into),
             skew_ms: proof.signed_at.map(|at| at.millis_from(received.received_at)),
         };
+        if let Some(credential) = self.scheme.credential() {
+            credential.mask(&mut received);
+        }
         Ok(Verified { received, evidence })
     }
 
@@ -170,10 +176,8 @@ impl Scheme {
     /// Whether the body has to be parsed before it can be verified.
     fn needs_json(&self) -> bool {
         match self {
-            Self::None | Self::Basic(_) => false,
-            Self::Token(token) => token.needs_json(),
             Self::Hmac(hmac) => hmac.needs_json(),
-            Self::Jwt(jwt) => jwt.needs_json(),
+            _ => self.credential().is_some_and(Credential::needs_json),
         }
     }
 
@@ -187,12 +191,19 @@ impl Scheme {
         }
     }
 
+    /// Where the scheme's credential is, if it has one whose place can be chosen.
+    const fn credential(&self) -> Option<&Credential> {
+        match self {
+            Self::None | Self::Basic(_) | Self::Hmac(_) => None,
+            Self::Token(token) => Some(&token.credential),
+            Self::Jwt(jwt) => Some(&jwt.credential),
+        }
+    }
+
     fn credential_header(&self) -> Option<HeaderName> {
         match self {
-            Self::None | Self::Hmac(_) => None,
-            Self::Token(token) => token.header(),
             Self::Basic(_) => Some(http::header::AUTHORIZATION),
-            Self::Jwt(jwt) => jwt.header(),
+            _ => self.credential()?.header(),
         }
     }
 }

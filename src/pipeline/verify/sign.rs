@@ -95,7 +95,7 @@ impl Verifier {
             || self.first_secret.as_ref().map(|secret: &NamedSecret| secret.value.expose()).ok_or(SignError::NoSecret);
         match &self.scheme {
             Scheme::None => Ok(()),
-            Scheme::Token(token) => token.sign(request, first()?),
+            Scheme::Token(token) => token.credential.write(request, first()?),
             Scheme::Basic(basic) => basic.sign(request, first()?),
             Scheme::Hmac(hmac) => hmac.sign(request, now),
             Scheme::Jwt(jwt) => jwt.sign(request, now),

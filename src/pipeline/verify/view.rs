@@ -40,11 +40,6 @@ impl<'a> View<'a> {
             Err(_) => Err(Rejection::Malformed),
         }
     }
-
-    /// The one credential or signature at `selector`. An empty one is none.
-    pub(super) fn credential(&self, selector: &Selector) -> Result<Cow<'a, str>, Rejection> {
-        self.one(selector)?.filter(|value| !value.is_empty()).ok_or(Rejection::Missing)
-    }
 }
 
 /// Whether `prefix` is the name of an authentication scheme in `Authorization`, which is compared without

@@ -46,6 +46,27 @@ impl Directory {
         self.path.join(format!("queue.db.corrupt-{millis}"))
     }
 
+    /// Asks the next start for a salvage: what is damaged was only found at work.
+    pub(super) fn want_salvage(&self) -> io::Result<()> {
+        private_file(&self.wanted())?;
+        sync_directory(&self.path)
+    }
+
+    /// Whether the last process asked for a salvage.
+    pub(super) fn salvage_wanted(&self) -> bool {
+        self.wanted().exists()
+    }
+
+    /// The salvage that was asked for is done, or there is nothing to be salvaged.
+    pub(super) fn salvage_done(&self) -> Result<(), QueueError> {
+        match fs::remove_file(self.wanted()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed(&self.wanted(), "cannot be removed", &error))
+            }
+            _ => self.sync(),
+        }
+    }
+
     /// Makes `path` with a mode that lets nobody else read it, before SQLite opens it: its log takes the same mode.
     pub(super) fn prepare(&self, path: &Path) -> Result<(), QueueError> {
         if !path.exists() {
@@ -85,6 +106,10 @@ impl Directory {
             }
         }
         self.sync()
+    }
+
+    fn wanted(&self) -> PathBuf {
+        self.path.join("queue.db.damaged")
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `queue.db` | the database |
 //! | `queue.db-wal`, `queue.db-shm` | SQLite's write-ahead log and its index; gone after an orderly close |
 //! | `lock` | nothing: who holds a lock on it has the directory |
+//! | `queue.db.damaged` | nothing: it asks the next start for a salvage |
 //! | `queue.db.salvage` | a database being rebuilt from a damaged one; only while starting |
 //! | `queue.db.corrupt-<ms>` | a damaged database that was set aside, with its log; never read again, never deleted |
 //!
@@ -73,7 +74,8 @@
 //! Opening replays the log's complete commits and drops an incomplete one: nothing that was acknowledged is lost.
 //!
 //! A delivery whose record cannot be read (its JSON does not parse, its event is missing, a page of it is damaged) becomes
-//! a dead letter with [`Reason::Corrupt`] when it comes up, with a line in the log. The others go on.
+//! a dead letter with [`Reason::Corrupt`] when it comes up, with a line in the log. The others go on. Where not even that
+//! can be written, because the delivery's own page is damaged, it keeps its claim, and the next start salvages.
 //!
 //! A file that is not a database, or in which the structure, the counts or the ends of a table cannot be read, is salvaged
 //! when it is opened: row by row, what can still be read is copied into `queue.db.salvage`; the damaged file is renamed to

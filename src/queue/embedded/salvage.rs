@@ -35,15 +35,24 @@ pub(super) fn open(
     finish_interrupted(directory, now)?;
     let path = directory.database();
     directory.prepare(&path)?;
-    let opened = match schema::open(&path, max_size) {
-        Err(OpenError::Sqlite(error)) if is_damage(&error) => {
-            salvage(directory, &error, now)?;
-            schema::open(&path, max_size)?
-        }
-        opened => opened?,
-    };
-    directory.sync()?;
+    let mut opened = schema::open(&path, max_size);
+    if let Some(damage) = damage(directory, &opened) {
+        // Not to be open while it is set aside.
+        drop(opened);
+        salvage(directory, &damage, now)?;
+        opened = schema::open(&path, max_size);
+    }
+    let opened = opened?;
+    directory.salvage_done()?;
     Ok(opened)
+}
+
+fn damage<T>(directory: &Directory, opened: &Result<T, OpenError>) -> Option<String> {
+    match opened {
+        Err(OpenError::Sqlite(error)) if is_damage(error) => Some(error.to_string()),
+        Ok(_) if directory.salvage_wanted() => Some("found at work by the last process".to_owned()),
+        _ => None,
+    }
 }
 
 /// A salvage that a crash interrupted: complete exactly if the damaged database is set aside already.
@@ -60,10 +69,10 @@ fn finish_interrupted(directory: &Directory, now: Timestamp) -> Result<(), Queue
     directory.rename_database(&salvaged, &path)
 }
 
-fn salvage(directory: &Directory, error: &rusqlite::Error, now: Timestamp) -> Result<(), QueueError> {
+fn salvage(directory: &Directory, damage: &str, now: Timestamp) -> Result<(), QueueError> {
     let (path, new, aside) = (directory.database(), directory.salvage(), directory.aside(now.as_millis()));
     tracing::error!(
-        %error, file = %path.display(), aside = %aside.display(),
+        damage, file = %path.display(), aside = %aside.display(),
         "the queue's database is damaged: it is set aside, and what can be read of it is kept"
     );
     directory.prepare(&new)?;

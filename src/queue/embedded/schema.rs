@@ -214,3 +214,42 @@ fn count(connection: &Connection) -> rusqlite::Result<Vec<(i64, Depth)>> {
     })?;
     lanes.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_synced_and_free_pages_can_be_given_back() {
+        let directory = tempfile::tempdir().unwrap();
+        for opened in ["new", "again"] {
+            let (connection, _) = open(&directory.path().join("queue.db"), None).unwrap();
+            let setting = |name: &str| -> i64 { connection.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
+            assert_eq!(setting("synchronous"), 2, "FULL, {opened}");
+            assert_eq!(setting("auto_vacuum"), 2, "INCREMENTAL, {opened}");
+            assert_eq!((setting("page_size"), setting("wal_autocheckpoint")), (8192, 500), "{opened}");
+            assert_eq!((setting("user_version"), setting("application_id")), (FORMAT, APPLICATION_ID), "{opened}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_at_work_goes_through_an_index() {
+        let directory = tempfile::tempdir().unwrap();
+        let (connection, _) = open(&directory.path().join("queue.db"), None).unwrap();
+        for sql in [
+            "SELECT row, due_at FROM pending WHERE lane = ?1 ORDER BY due_at, row",
+            "DELETE FROM events WHERE row = ?1
+             AND NOT EXISTS (SELECT 1 FROM pending WHERE event = ?1)
+             AND NOT EXISTS (SELECT 1 FROM dead WHERE event = ?1)",
+            "DELETE FROM requests WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM events WHERE request = ?1)",
+            "SELECT key FROM remembered WHERE until <= ?1 LIMIT ?2",
+            "DELETE FROM dead WHERE id = ?1",
+        ] {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let parameters = statement.parameter_count();
+            let plan = statement.query_map(rusqlite::params_from_iter(vec![0; parameters]), |row| row.get(3)).unwrap();
+            let plan: Vec<String> = plan.map(Result::unwrap).collect();
+            assert!(plan.iter().all(|step| !step.contains("SCAN") && !step.contains("TEMP B-TREE")), "{sql}: {plan:?}");
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! The embedded home against the suite and against a model.
 
+mod bounds;
 mod conforms;
+mod damage;
 mod model;
 
 use std::path::Path;

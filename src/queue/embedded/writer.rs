@@ -210,6 +210,9 @@ impl Writer {
                     %error, route = &*settle.lane.route, delivery = &*settle.lane.delivery, id = %settle.id,
                     "the outcome of a delivery cannot be stored: its record is damaged"
                 );
+                if let Err(error) = self.directory.want_salvage() {
+                    tracing::error!(%error, "the next start cannot be asked to salvage the database");
+                }
                 reply.into_iter().for_each(|reply| drop(reply.send(Err(queue_error(error)))));
                 return;
             }

@@ -9,19 +9,18 @@ mod key;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
 use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::claims::Claims;
 use self::key::{Family, algorithm_name};
+use super::credential::Credential;
 use super::encoding::{decode, encode};
-use super::view::{View, compile_selector, is_scheme_name, strip};
+use super::view::View;
 use super::{Proof, Rejection, SignError, Unsigned};
 use crate::config::file::{Encoding, JwtAlgorithm};
 use crate::config::{At, Problems, file};
-use crate::expr::Selector;
 use crate::model::{NamedSecret, Timestamp};
 
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
@@ -30,27 +29,19 @@ const BEARER: &str = "Bearer ";
 /// The compiled scheme.
 #[derive(Debug)]
 pub(super) struct Jwt {
-    from: Selector,
-    prefix: Box<str>,
+    pub(super) credential: Credential,
     algorithms: Vec<JwtAlgorithm>,
     /// In the order of the secrets; several of one name where its text can be read in several encodings.
     keys: Vec<(Arc<str>, DecodingKey)>,
     claims: Claims,
 }
 
-/// What of the token's header is looked at (RFC 7515, section 4.1).
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    #[serde(default)]
-    crit: Option<Value>,
-}
-
 /// A token taken apart, nothing of it to be believed yet.
 struct Parts<'t> {
     /// What is signed: the header and the claims as sent.
     message: &'t str,
-    header: Header,
+    /// The header's `alg`.
+    algorithm: String,
     claims: &'t str,
     signature: &'t str,
 }
@@ -60,42 +51,26 @@ struct Parts<'t> {
 impl Jwt {
     pub(super) fn compile(file: &file::Jwt, secrets: &[At<NamedSecret>], problems: &mut Problems) -> Option<Self> {
         let default = At::nowhere("header:Authorization".to_owned());
-        let from = compile_selector(file.from.as_ref().unwrap_or(&default), problems);
+        let credential =
+            Credential::compile(file.from.as_ref().unwrap_or(&default), file.prefix.as_deref(), BEARER, problems);
         let family = Family::of(&file.algorithms, problems);
         let keys = family.and_then(|family| family.keys(file, secrets, problems));
-        let from = from?;
-        let prefix = match &file.prefix {
-            Some(prefix) => prefix.as_str(),
-            None if is_scheme_name(&from, BEARER) => BEARER,
-            None => "",
-        };
         let leeway = file.leeway.as_ref().map_or(DEFAULT_LEEWAY, |span| span.value.0);
         Some(Self {
-            prefix: prefix.into(),
-            from,
+            credential: credential?,
             algorithms: file.algorithms.iter().map(|algorithm| algorithm.value).collect(),
             keys: keys?,
             claims: Claims::compile(&file.claims, leeway),
         })
     }
 
-    pub(super) fn needs_json(&self) -> bool {
-        self.from.needs_json()
-    }
-
-    /// The header that carries the token, if one does.
-    pub(super) fn header(&self) -> Option<HeaderName> {
-        self.from.header_name()?.parse().ok()
-    }
-
     pub(super) fn prove(&self, view: &View<'_>, now: Timestamp) -> Result<Proof, Rejection> {
-        let given = view.credential(&self.from)?;
-        let token = strip(&given, &self.prefix, is_scheme_name(&self.from, &self.prefix))?;
-        let parts = Parts::of(token)?;
+        let token = self.credential.read(view)?;
+        let parts = Parts::of(&token)?;
         let algorithm = self
             .algorithms
             .iter()
-            .find(|algorithm| algorithm_name(**algorithm) == parts.header.alg)
+            .find(|algorithm| algorithm_name(**algorithm) == parts.algorithm)
             .ok_or(Rejection::WrongAlgorithm)?;
         let secret = self.signer(&parts, *algorithm)?;
         let claims: Map<String, Value> = read_json(parts.claims)?;
@@ -105,7 +80,6 @@ impl Jwt {
 
     /// Signs a token that says no more than [`Claims`] asks for.
     pub(super) fn sign(&self, request: &mut Unsigned, now: Timestamp) -> Result<(), SignError> {
-        let header = self.header().ok_or(SignError::NoPlace)?;
         let algorithm = *self.algorithms.first().ok_or(SignError::NoSecret)?;
         if Family::of_one(algorithm) != Family::Secret {
             return Err(SignError::PublicKey);
@@ -113,7 +87,7 @@ impl Jwt {
         let (_, key) = self.keys.first().ok_or(SignError::NoSecret)?;
         let key = key.try_get_as_bytes().map_err(|_| SignError::PublicKey)?;
         let token = encode_token(algorithm, key, &self.claims.to_satisfy(now))?;
-        request.set(header, &format!("{}{token}", self.prefix))
+        self.credential.write(request, &token)
     }
 
     /// The name of the secret that signed the token. Every key is tried, whether or not one matched.
@@ -141,12 +115,13 @@ impl<'t> Parts<'t> {
         if claims.contains('.') {
             return Err(Rejection::Malformed);
         }
-        let header: Header = read_json(header)?;
+        let header: Map<String, Value> = read_json(header)?;
         // RFC 7515, section 4.1.11: we understand no extension, so none may be critical.
-        if header.crit.is_some() {
+        if header.contains_key("crit") {
             return Err(Rejection::Malformed);
         }
-        Ok(Self { message, header, claims, signature })
+        let algorithm = header.get("alg").and_then(Value::as_str).ok_or(Rejection::Malformed)?.to_owned();
+        Ok(Self { message, algorithm, claims, signature })
     }
 }
 

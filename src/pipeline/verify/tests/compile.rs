@@ -1,5 +1,6 @@
 //! What does not load, and what is said of it.
 
+use super::keys::{EC_PUBLIC, ED_PUBLIC, RSA_PUBLIC, SMALL_RSA_PUBLIC};
 use super::*;
 use crate::config::file::JwtAlgorithm;
 use crate::config::{Place, Severity};
@@ -177,33 +178,3 @@ fn a_public_key_is_never_a_shared_secret_and_the_other_way_round() {
     assert_eq!(warned(jwt(&[EdDSA]), &[("main", ED_PUBLIC)]), [""; 0]);
     assert_eq!(warned(jwt(&[ES256]), &[("main", &format!("\n{EC_PUBLIC}\n"))]), [""; 0]);
 }
-
-/// The key of RFC 7515, section A.2.
-const RSA_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\n\
-    MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAofgWCuLjybRlzo0tZWJj\n\
-    NiuSfb4p4fAkd/wWJcyQoTbji9k0l8W26mPddxHmfHQp+Vaw+4qPCJrcS2mJPMEz\n\
-    P1Pt0Bm4d4QlL+yRT+SFd2lZS+pCgNMsD1W/YpRPEwOWvG6b32690r2jZ47soMZo\n\
-    9wGzjb/7OMg0LOL+bSf63kpaSHSXndS5z5rexMdbBYUsLA9e+KXBdQOS+UTo7WTB\n\
-    EMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6/I5IhlJH7aGhyxX\n\
-    FvUK+DWNmoudF8NAco9/h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXp\n\
-    oQIDAQAB\n\
-    -----END PUBLIC KEY-----";
-
-/// The key of RFC 7515, section A.3.
-const EC_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\n\
-    MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV7\n\
-    6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n\
-    -----END PUBLIC KEY-----";
-
-/// An RSA key of 1024 bits, made for this test.
-const SMALL_RSA_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\n\
-    MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkY71Z+GMbg7KY9m1NhtmEJfrg\n\
-    Me/jRo5234aGL60G0UCJvLSf9r199HC+Yu0EgXE4hHsCaTH5zKmdiMb8LOiq0UVl\n\
-    gNbGWSWKgVM6gGMMTYClcz1AI0tXteMAnAuRleVhPj42k/gjUPZx/3lnvK6tRTRN\n\
-    Q7slyfszSdBnIV4WrQIDAQAB\n\
-    -----END PUBLIC KEY-----";
-
-/// An Ed25519 key, made for this test.
-const ED_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\n\
-    MCowBQYDK2VwAyEAl1Nh/PBNQCmVb4fQABgc3iYDarzp7sttiAgkbcdpqR8=\n\
-    -----END PUBLIC KEY-----";

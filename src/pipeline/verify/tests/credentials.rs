@@ -42,15 +42,29 @@ fn only_the_name_of_an_authentication_scheme_may_be_in_any_case() {
 }
 
 #[test]
-fn a_token_may_be_a_parameter_or_a_member_of_the_body() {
-    let query = SETUP.verifier(token("query:token", None), &[("main", "s3cret")]);
+fn a_token_in_the_query_is_read_and_then_masked() {
+    let verifier = SETUP.verifier(token("query:token", None), &[("main", "s3cret")]);
     let with = |query: &str| Unsigned { query: query.into(), ..request(&[], "") };
-    assert_eq!(judge(&query, with("a=b&token=s3cret")), believed());
-    assert_eq!(judge(&query, with("token=s3cret&token=s3cret")), Err(Rejection::Several));
-    let body = SETUP.verifier(token("$.auth.token", None), &[("main", "s3cret")]);
-    assert_eq!(judge(&body, request(&[], r#"{"auth":{"token":"s3cret"}}"#)), believed());
-    assert_eq!(judge(&body, request(&[], r#"{"auth":{"token":["s3cret"]}}"#)), Err(Rejection::Missing));
-    assert_eq!(judge(&body, request(&[], "not json")), Err(Rejection::Missing));
+    assert_eq!(judge(&verifier, with("token=s3cret&token=s3cret")), Err(Rejection::Several));
+    for (query, kept) in [
+        ("token=s3cret", "token=***"),
+        ("a=b&token=s3cret&c", "a=b&token=***&c"),
+        ("a=token&t%6Fken=s%33cret&tokens=s", "a=token&t%6Fken=***&tokens=s"),
+    ] {
+        let verified = verifier.verify(with(query).received(NOW), NOW).unwrap();
+        assert_eq!(&*verified.received().query, kept);
+    }
+}
+
+#[test]
+fn a_token_in_the_body_is_read_and_warned_of() {
+    let (verifier, problems) = SETUP.compile(token("$.auth.token", None), &[("main", "s3cret")]);
+    let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(messages, ["the credential is in the body, which is kept with each event"]);
+    let verifier = verifier.unwrap();
+    assert_eq!(judge(&verifier, request(&[], r#"{"auth":{"token":"s3cret"}}"#)), believed());
+    assert_eq!(judge(&verifier, request(&[], r#"{"auth":{"token":["s3cret"]}}"#)), Err(Rejection::Missing));
+    assert_eq!(judge(&verifier, request(&[], "not json")), Err(Rejection::Missing));
 }
 
 #[test]

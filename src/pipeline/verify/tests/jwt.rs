@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
+use super::keys::{EC_PUBLIC, RSA_PUBLIC};
 use super::*;
 
 const SECRET: &str = "a-shared-secret-of-32-characters";
@@ -59,6 +60,8 @@ fn a_token_of_another_form_is_refused() {
         "..".to_owned(),
         "a.b.c".to_owned(),
         token(&json!({ "alg": "HS256", "crit": ["exp"] }), &json!({}), SECRET.as_bytes()),
+        token(&json!({ "alg": "HS256", "crit": null }), &json!({}), SECRET.as_bytes()),
+        token(&json!({ "typ": "JWT" }), &json!({}), SECRET.as_bytes()),
         token(&json!({ "alg": ["HS256"] }), &json!({}), SECRET.as_bytes()),
         token(&json!({ "alg": "HS256" }), &json!(["not", "claims"]), SECRET.as_bytes()),
     ] {
@@ -97,8 +100,11 @@ fn the_times_are_held_against_the_given_clock_with_leeway() {
         (json!({ "nbf": now + 61 }), Err(Rejection::NotYetValid)),
         (json!({ "exp": 1e300, "nbf": -1e300 }), believed()),
         (json!({ "nbf": 1e300 }), Err(Rejection::NotYetValid)),
-        (json!({ "exp": now as f64 - 59.4 }), believed()),
-        (json!({ "exp": now as f64 - 59.6 }), Err(Rejection::Expired)),
+        // To the millisecond: the moment of `exp` itself is too late, that of `nbf` is not too early.
+        (json!({ "exp": now as f64 - 59.499 }), believed()),
+        (json!({ "exp": now as f64 - 59.5 }), Err(Rejection::Expired)),
+        (json!({ "nbf": now as f64 + 60.5 }), believed()),
+        (json!({ "nbf": now as f64 + 60.502 }), Err(Rejection::NotYetValid)),
         (json!({ "exp": "tomorrow" }), Err(Rejection::WrongClaims)),
         (json!({ "exp": null }), Err(Rejection::WrongClaims)),
         (json!({ "nbf": [now] }), Err(Rejection::WrongClaims)),
@@ -171,3 +177,45 @@ fn a_key_of_unknown_encoding_is_tried_in_each() {
     assert_eq!(bearer(&verifier, &token(&header, &json!({}), &[0, 1, 2, 3, 4, 5, 6, 7])), believed());
     assert_eq!(bearer(&verifier, &token(&header, &json!({}), b"AAECAwQFBgc=")), believed());
 }
+
+#[test]
+fn the_tokens_of_rfc_7515_are_verified_with_their_public_keys() {
+    for (algorithm, key, token) in
+        [(file::JwtAlgorithm::RS256, RSA_PUBLIC, RSA_TOKEN), (file::JwtAlgorithm::ES256, EC_PUBLIC, EC_TOKEN)]
+    {
+        let jwt = file::Jwt { algorithms: at(vec![at(algorithm)]), ..plain_jwt() };
+        let verifier = SETUP.verifier(file::Auth::Jwt(jwt), &[("main", key)]);
+        let field = format!("Bearer {token}");
+        let sent = request(&[("authorization", &field)], "{}");
+        let when = Timestamp::from_seconds(1_300_819_379);
+        let verified = verifier.verify(sent.clone().received(when), when).unwrap();
+        assert_eq!(verified.evidence().secret.as_deref(), Some("main"));
+        assert_eq!(judge(&verifier, sent.clone()), Err(Rejection::Expired));
+
+        let changed = bearer(&verifier, &token.replacen(".eyJ", ".eyK", 1));
+        assert_eq!(changed, Err(Rejection::Mismatch));
+        // The public key as a shared secret: whoever knows it could sign.
+        let confused = hs256_with(key.as_bytes());
+        assert_eq!(bearer(&verifier, &confused), Err(Rejection::WrongAlgorithm));
+        assert_eq!(verifier.sign(&mut sent.clone(), when), Err(SignError::PublicKey));
+    }
+}
+
+fn hs256_with(key: &[u8]) -> String {
+    token(&json!({ "alg": "HS256" }), &json!({}), key)
+}
+
+/// RFC 7515, section A.2.1.
+const RSA_TOKEN: &str = "\
+    eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlL\
+    mNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7\
+    AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWz\
+    O75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZES\
+    c6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlU\
+    PQGe77Rw";
+
+/// RFC 7515, section A.3.1.
+const EC_TOKEN: &str = "\
+    eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlL\
+    mNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSA\
+    pmWQxfKTUJqPP3-Kg6NU1Q";

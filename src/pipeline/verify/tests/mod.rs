@@ -4,6 +4,7 @@ mod compile;
 mod credentials;
 mod hmac;
 mod jwt;
+mod keys;
 mod round_trip;
 
 use std::time::Duration;

@@ -1,0 +1,219 @@
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::super::{Embedded, Options};
+use super::open;
+use crate::model::{Lane, ManualClock, Reason, Timestamp};
+use crate::queue::conformance::sample::{self, lane};
+use crate::queue::{Queue, QueueError};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+const EVENTS: usize = 2000;
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(NOW))
+}
+
+/// A directory whose home had these events appended, in a request each, and was closed.
+async fn filled(keys: impl IntoIterator<Item = String>) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let queue = open(directory.path(), &clock());
+    let crm = [lane("crm")];
+    for appended in join_all(keys.into_iter().map(|key| queue.append(sample::one(&key, &crm)))).await {
+        drop(appended.unwrap());
+    }
+    queue.close().await.unwrap();
+    directory
+}
+
+fn many() -> impl Iterator<Item = String> {
+    (0..EVENTS).map(|n| format!("event-{n:04}"))
+}
+
+fn database(directory: &TempDir) -> Connection {
+    Connection::open(directory.path().join("queue.db")).unwrap()
+}
+
+/// Overwrites a page in the middle of a table or index, as a failing disk would.
+fn damage(directory: &TempDir, name: &str) {
+    let pages: Vec<u64> = {
+        let database = database(directory);
+        let mut statement =
+            database.prepare("SELECT pageno FROM dbstat WHERE name = ?1 AND pagetype = 'leaf' ORDER BY path").unwrap();
+        let pages = statement.query_map([name], |row| row.get::<_, i64>(0)).unwrap();
+        pages.map(|page| page.unwrap().unsigned_abs()).collect()
+    };
+    assert!(pages.len() >= 3, "{name} has only {} leaves: nothing would be left", pages.len());
+    let mut file = OpenOptions::new().write(true).open(directory.path().join("queue.db")).unwrap();
+    file.seek(SeekFrom::Start((pages[pages.len() / 2] - 1) * 8192)).unwrap();
+    file.write_all(&[0xa5; 8192]).unwrap();
+}
+
+async fn leased(queue: &Embedded, lane: &Lane) -> BTreeSet<String> {
+    let leased = queue.lease(lane, usize::MAX, NOW).await.unwrap();
+    // What comes after a command in the channel is done after it.
+    queue.forget(NOW).await.unwrap();
+    leased.leases.iter().map(|lease| lease.event.id().to_owned()).collect()
+}
+
+async fn corrupt(queue: &Embedded) -> usize {
+    let letters = queue.dead_letters(None, usize::MAX).await.unwrap();
+    assert!(letters.iter().all(|letter| letter.reason == Reason::Corrupt));
+    letters.len()
+}
+
+fn set_aside(directory: &Path) -> usize {
+    let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let is_database = |name: &String| !name.ends_with("-wal") && !name.ends_with("-shm");
+    names.filter(|name| name.starts_with("queue.db.corrupt-")).filter(is_database).count()
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_becomes_a_dead_letter_and_the_others_go_on() {
+    let directory = filled(["json", "range", "event", "request", "headers", "whole"].map(str::to_owned)).await;
+    database(&directory)
+        .execute_batch(
+            "UPDATE requests SET body = CAST(replace(CAST(body AS TEXT), ':', ';') AS BLOB) WHERE row = 1;
+             UPDATE events SET data_length = 1000000 WHERE id = 'range';
+             DELETE FROM events WHERE id = 'event';
+             DELETE FROM requests WHERE row = 4;
+             UPDATE requests SET headers = 'secret' WHERE row = 5;",
+        )
+        .unwrap();
+    let queue = open(directory.path(), &clock());
+    assert_eq!(leased(&queue, &lane("crm")).await, BTreeSet::from(["whole".to_owned()]));
+    let mut letters = queue.dead_letters(None, 10).await.unwrap();
+    letters.sort_by(|a, b| a.event_id.cmp(&b.event_id));
+    let seen: Vec<_> = letters.iter().map(|letter| (&*letter.event_id, letter.reason)).collect();
+    assert_eq!(seen, ["", "headers", "json", "range", "request"].map(|id| (id, Reason::Corrupt)));
+    assert!(letters.iter().all(|letter| letter.died_at == NOW && letter.lane == lane("crm")));
+    assert_eq!(queue.depths()[0].dead, 5);
+}
+
+#[tokio::test]
+async fn a_damaged_page_of_bodies_costs_no_other_event() {
+    let directory = filled(many()).await;
+    damage(&directory, "requests");
+    let queue = open(directory.path(), &clock());
+    let whole = leased(&queue, &lane("crm")).await.len();
+    assert!(whole > EVENTS / 2 && whole < EVENTS);
+    assert_eq!(whole + corrupt(&queue).await, EVENTS);
+    assert_eq!(set_aside(directory.path()), 0);
+}
+
+#[tokio::test]
+async fn a_damaged_page_of_deliveries_is_salvaged_by_the_next_start() {
+    let directory = filled(many()).await;
+    damage(&directory, "pending");
+    let queue = open(directory.path(), &clock());
+    let whole = leased(&queue, &lane("crm")).await;
+    assert!(whole.len() > EVENTS / 2 && whole.len() < EVENTS);
+    assert_eq!(leased(&queue, &lane("crm")).await, whole);
+    assert_eq!(set_aside(directory.path()), 0);
+    queue.close().await.unwrap();
+    for set_aside_then in [1, 1] {
+        let queue = open(directory.path(), &clock());
+        assert_eq!(set_aside(directory.path()), set_aside_then);
+        assert_eq!(leased(&queue, &lane("crm")).await, whole);
+        assert_eq!(queue.depths()[0].pending, whole.len() as u64);
+        queue.close().await.unwrap();
+    }
+    let events: isize = database(&directory).query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap();
+    assert_eq!(events.unsigned_abs(), whole.len(), "events for which nothing comes any more are left");
+}
+
+#[tokio::test]
+async fn a_damaged_index_costs_nothing() {
+    let directory = filled(many()).await;
+    damage(&directory, "pending_by_due");
+    let queue = open(directory.path(), &clock());
+    assert_eq!(set_aside(directory.path()), 1);
+    assert_eq!(leased(&queue, &lane("crm")).await, many().collect());
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_set_aside_and_the_gateway_starts() {
+    let directory = tempfile::tempdir().unwrap();
+    for (round, garbage) in [b"not a database at all".repeat(1000), vec![0xff; 100_000]].into_iter().enumerate() {
+        fs::write(directory.path().join("queue.db"), &garbage).unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(round as i64)));
+        let queue = open(directory.path(), &clock);
+        let appended = queue.append(sample::one("a", &[lane("crm")])).await.unwrap();
+        assert_eq!(appended.leases.len(), 1);
+        queue.close().await.unwrap();
+        let aside = directory.path().join(format!("queue.db.corrupt-{round}"));
+        assert_eq!(fs::read(aside).unwrap(), garbage);
+    }
+}
+
+#[tokio::test]
+async fn another_programs_database_is_set_aside_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    database(&directory).execute_batch("CREATE TABLE theirs (a); INSERT INTO theirs VALUES (7);").unwrap();
+    open(directory.path(), &clock()).close().await.unwrap();
+    let aside = directory.path().join(format!("queue.db.corrupt-{}", NOW.as_millis()));
+    let theirs: i64 = Connection::open(aside).unwrap().query_row("SELECT a FROM theirs", [], |row| row.get(0)).unwrap();
+    assert_eq!(theirs, 7);
+}
+
+#[tokio::test]
+async fn a_salvage_that_was_interrupted_is_finished_or_begun_again() {
+    let path = |directory: &TempDir, name| directory.path().join(name);
+    // Before the damaged file was set aside: what was salvaged until then is no matter.
+    let directory = filled(["a".to_owned()]).await;
+    fs::write(path(&directory, "queue.db.salvage"), "half of it").unwrap();
+    let queue = open(directory.path(), &clock());
+    assert_eq!(leased(&queue, &lane("crm")).await.len(), 1);
+    assert!(!path(&directory, "queue.db.salvage").exists());
+    // After: the log of the damaged one must not be replayed into the new one.
+    let directory = filled(["a".to_owned()]).await;
+    fs::rename(path(&directory, "queue.db"), path(&directory, "queue.db.salvage")).unwrap();
+    fs::write(path(&directory, "queue.db-wal"), "the log of another").unwrap();
+    let queue = open(directory.path(), &clock());
+    assert_eq!(leased(&queue, &lane("crm")).await.len(), 1);
+    let aside = path(&directory, &format!("queue.db.corrupt-{}-wal", NOW.as_millis()));
+    assert_eq!(fs::read(aside).unwrap(), b"the log of another");
+}
+
+#[tokio::test]
+async fn a_directory_belongs_to_one_home() {
+    let directory = tempfile::tempdir().unwrap();
+    let queue = open(directory.path(), &clock());
+    let second = Embedded::open(Options::new(directory.path()), clock());
+    assert!(matches!(second, Err(QueueError::InUse { path }) if path == directory.path()));
+    queue.close().await.unwrap();
+    assert!(Embedded::open(Options::new(directory.path()), clock()).is_ok());
+}
+
+#[tokio::test]
+async fn a_newer_format_is_refused_and_not_touched() {
+    let directory = filled(["a".to_owned()]).await;
+    database(&directory).pragma_update(None, "user_version", 99).unwrap();
+    let before = fs::read(directory.path().join("queue.db")).unwrap();
+    let refused = Embedded::open(Options::new(directory.path()), clock());
+    assert!(matches!(refused, Err(QueueError::TooNew { found: 99, known: 1, .. })));
+    assert_eq!(fs::read(directory.path().join("queue.db")).unwrap(), before);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_may_read_what_providers_sent() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("deep/data");
+    let queue = open(&directory, &clock());
+    drop(queue.append(sample::one("a", &[lane("crm")])).await.unwrap());
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&directory), 0o700);
+    for name in ["queue.db", "queue.db-wal", "queue.db-shm", "lock"] {
+        assert_eq!(mode(&directory.join(name)), 0o600, "{name}");
+    }
+}
