@@ -50,6 +50,10 @@ fn is_secret(path: &[&str]) -> bool {
 /// the very one that is shown.
 fn resembles(key: &str, words: &[&str]) -> bool {
     let key = key.to_lowercase();
+    // Two letters from `bearer` each, and no misspelling of it.
+    if key == "header" || key == "headers" {
+        return false;
+    }
     words.iter().any(|word| key.contains(word) || near(&key, word))
 }
 
@@ -98,6 +102,7 @@ mod tests {
         assert_eq!(hidden(&["routes", "secret"], "${file:/run/secrets/x}"), None);
         assert_eq!(hidden(&["auth", "token", "from"], "header:X-Token"), None);
         assert_eq!(hidden(&["routes", "name"], "bspk"), None);
+        assert_eq!(hidden(&["auth", "header", "name"], "X-Token"), None);
         assert_eq!(hidden(&["headers", "Accept"], "text/plain"), None);
     }
 

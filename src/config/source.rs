@@ -139,8 +139,14 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start_matches([' ', '\t', '-']).len()
 }
 
-/// Where on the line the value of the first key that names a secret starts.
+/// Where on the line the value of the first key that names a secret starts, or a URL that may hold one.
 fn first_secret(line: &str) -> Option<usize> {
+    let url = line.find("://").map(|scheme| scheme + "://".len());
+    let url = url.filter(|start| line.get(*start..).is_some_and(|rest| rest.contains([':', '@'])));
+    first_secret_key(line).into_iter().chain(url).min()
+}
+
+fn first_secret_key(line: &str) -> Option<usize> {
     line.match_indices(':').find_map(|(colon, _)| {
         let key = line.get(..colon)?;
         let key = key.rsplit([' ', '{', ',', '\t']).find(|part| !part.is_empty())?;
@@ -155,7 +161,7 @@ mod tests {
     const TEXT: &str = "a: 1\nsecret: hunter2 # c\nb: 2\n";
 
     fn known() -> Source {
-        Source::opaque("f", TEXT).with_secrets(vec![13..20], Knowledge::Whole)
+        Source::opaque("f", TEXT).with_secrets([13..20].into(), Knowledge::Whole)
     }
 
     #[test]
@@ -182,6 +188,8 @@ mod tests {
         assert_eq!(shown("secrets:\n  old: hunter2 ]", 22), "  ***");
         assert_eq!(shown("secret: |\n  -----BEGIN\n  abc", 25), "  ***");
         assert_eq!(shown("auth: { bearer: hunter2", 20), "auth:***");
+        assert_eq!(shown("url: https://me:hunter2", 20), "url: https://***");
+        assert_eq!(shown("url: https://host/path", 20), "url: https://host/path");
     }
 
     #[test]

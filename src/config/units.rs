@@ -118,7 +118,8 @@ impl FromStr for ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fitting = SIZES.iter().take(SHOWN_SIZES).find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0);
+        let fitting =
+            SIZES.iter().take(SHOWN_SIZES).find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor));
         match fitting {
             Some((unit, factor)) => write!(f, "{}{unit}", self.0 / factor),
             None => f.write_str("0B"),

@@ -38,12 +38,15 @@ struct Context {
 /// towards the limit.
 pub(super) fn decode<T: DeserializeOwned>(root: &Node, known: usize) -> (Option<T>, Vec<Problem>) {
     let context = Context::default();
+    if root.is_broken() {
+        return (None, Vec::new());
+    }
     let decoded = loop {
         let broken = context.broken.get();
         let deserializer = NodeDeserializer::new(root, &context);
         match deserializer.settle(T::deserialize(deserializer)) {
             Ok(decoded) => break Some(decoded),
-            Err(Error::Reported) if context.broken.get() > broken && !context.is_full(known) => {}
+            Err(Error::Reported) if !root.is_broken() && context.broken.get() > broken && !context.is_full(known) => {}
             Err(_) => break None,
         }
     };
@@ -57,9 +60,9 @@ pub(super) fn decode<T: DeserializeOwned>(root: &Node, known: usize) -> (Option<
     (decoded, problems)
 }
 
-/// Says that there are more problems than are listed.
+/// Says that not all problems are listed.
 pub(super) fn and_more(place: Place) -> Problem {
-    Problem::error(place, format!("and more: only {MAX_PROBLEMS} problems are listed"))
+    Problem::error(place, "there may be more problems: mend the ones before this first")
 }
 
 // === impl Context ===
@@ -71,16 +74,19 @@ impl Context {
 
     /// Takes `node` out, and reports why unless it stood under a key that was only guessed.
     fn break_off(&self, node: &Node, problem: Problem) {
-        if node.break_off() {
+        if self.break_off_quietly(node) {
             self.report(problem);
         }
-        self.broken.set(self.broken.get() + 1);
     }
 
-    /// Takes `node` out because of something that was reported already.
-    fn break_off_quietly(&self, node: &Node) {
-        node.break_off();
+    /// Takes `node` out because of something that was reported already. Says whether a further reason
+    /// would be worth reporting.
+    fn break_off_quietly(&self, node: &Node) -> bool {
+        if node.is_broken() {
+            return false;
+        }
         self.broken.set(self.broken.get() + 1);
+        node.break_off()
     }
 
     fn is_full(&self, known: usize) -> bool {

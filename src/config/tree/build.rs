@@ -106,6 +106,13 @@ impl<'t> Builder<'t> {
             self.refuse_tag(tag, place);
         }
         let form = if style == ScalarStyle::Plain && !forced_text { Form::Plain } else { Form::Quoted };
+        // The parser counts the indentation of what follows a block as part of it.
+        let place = match style {
+            ScalarStyle::Literal | ScalarStyle::Folded => {
+                Place { end: place.start + self.raw(place).trim_end().len(), ..place }
+            }
+            _ => place,
+        };
         // Where no value is written the parser points at what comes next: the key is the better place.
         let nothing = place.start == place.end && form == Form::Plain;
         let place = self.pending_key().map(|key| key.place).filter(|_| nothing).unwrap_or(place);
@@ -161,9 +168,12 @@ impl<'t> Builder<'t> {
             return;
         }
         let path: Vec<&str> = self.open.iter().filter_map(|open| open.pending_key().map(Node::text)).collect();
-        let raw = self.text.get(place.start..place.end).unwrap_or_default();
-        self.secrets
-            .extend(holds_secret(&path, text, raw).map(|part| place.start + part.start..place.start + part.end));
+        let secret = holds_secret(&path, text, self.raw(place));
+        self.secrets.extend(secret.map(|part| place.start + part.start..place.start + part.end));
+    }
+
+    fn raw(&self, place: Place) -> &'t str {
+        self.text.get(place.start..place.end).unwrap_or_default()
     }
 
     fn refuse_tag(&mut self, tag: Option<&Tag>, place: Place) {
