@@ -1,0 +1,92 @@
+//! `destinations.NAME:`, an HTTP endpoint.
+
+use serde::Deserialize;
+
+use crate::config::{At, Named, Span};
+use crate::model::Secret;
+
+/// `destinations.NAME:`, an HTTP endpoint.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Destination {
+    /// Its URL, with `{$.path}` where the event's values go in, percent-encoded.
+    pub url: At<String>,
+    /// Default `POST`.
+    #[serde(default)]
+    pub method: Option<At<String>>,
+    /// Header fields to send; values are text with `{$.path}`.
+    #[serde(default)]
+    pub headers: Named<At<String>>,
+    /// Who we say we are.
+    #[serde(default)]
+    pub auth: Option<At<DestinationAuth>>,
+    /// How long one attempt may take, to the end of the response. Default `30s`.
+    #[serde(default)]
+    pub timeout: Option<At<Span>>,
+    /// How many attempts may be under way at once. Default 32.
+    #[serde(default)]
+    pub concurrency: Option<At<u32>>,
+    /// When a failed attempt is made again.
+    #[serde(default)]
+    pub retry: Retry,
+    /// What its bodies are, for a delivery that does not say its own.
+    #[serde(default)]
+    pub format: Option<At<Format>>,
+}
+
+/// `auth:` of a destination.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum DestinationAuth {
+    /// `Authorization: Bearer ...` (RFC 6750).
+    Bearer(At<Secret>),
+    /// `Authorization: Basic ...` (RFC 7617).
+    Basic {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A header field of its own.
+    Header {
+        /// Its name.
+        name: At<String>,
+        /// Its value.
+        value: Secret,
+    },
+}
+
+/// `retry:`, exponential backoff with full jitter.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// How many attempts are made in all. Default 15.
+    #[serde(default)]
+    pub max_attempts: Option<At<u32>>,
+    /// How long after it was accepted a delivery is given up. Default `3d`.
+    #[serde(default)]
+    pub max_age: Option<At<Span>>,
+    /// The most that is waited before the second attempt. Default `1s`.
+    #[serde(default)]
+    pub initial: Option<At<Span>>,
+    /// The most that is ever waited. Default `1h`.
+    #[serde(default)]
+    pub max: Option<At<Span>>,
+    /// Statuses after which no further attempt is made. Default 400, 410, 413, 422.
+    #[serde(default)]
+    pub give_up_on: Option<At<Vec<At<u16>>>>,
+}
+
+/// What a delivery's body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// CloudEvents 1.0 in structured mode: one JSON object. The transform's result is its `data`.
+    Cloudevents,
+    /// CloudEvents 1.0 in binary mode: attributes as `ce-` header fields, the data as the body.
+    CloudeventsBinary,
+    /// The received bytes and content type.
+    Raw,
+    /// The transform's result, or the event's data, as JSON.
+    Json,
+}

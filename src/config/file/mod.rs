@@ -1,0 +1,125 @@
+//! What the YAML says: the shape of `routes.yaml`, one type a block.
+//!
+//! Nothing here is checked beyond its shape: names are not resolved, expressions are text. That is
+//! `routing::compile`'s work. Unknown keys are refused everywhere.
+
+mod auth;
+mod destination;
+mod provider;
+mod route;
+
+use serde::Deserialize;
+
+use super::{At, ByteSize, Named, Span};
+use crate::model::Secret;
+
+pub use auth::{
+    Auth, Basic, Claims, Encoding, HashFunction, Hmac, Jwt, JwtAlgorithm, Key, Signature, SignatureList,
+    TimestampFormat, TimestampRule, Token,
+};
+pub use destination::{Destination, DestinationAuth, Format, Retry};
+pub use provider::{About, Choice, EventMap, Expectation, Handshake, HandshakeMoment, Provider, Reply, Respond};
+pub use route::{Dedup, Delivery, Filter, FilterBlock, Route};
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    /// Where webhooks come in: address and port. Default `0.0.0.0:8080`.
+    #[serde(default)]
+    pub listen: Option<At<String>>,
+    /// The address that providers were given, for schemes that sign the URL. Never the Host header.
+    #[serde(default)]
+    pub public_url: Option<At<String>>,
+    /// The admin listener.
+    #[serde(default)]
+    pub admin: Admin,
+    /// Where deliveries wait.
+    #[serde(default)]
+    pub queue: Option<At<Queue>>,
+    /// Bounds on what a client may cost.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The user's own providers, in the form of the built-in ones.
+    #[serde(default)]
+    pub providers: Named<At<Provider>>,
+    /// Where deliveries go.
+    #[serde(default)]
+    pub destinations: Named<At<Destination>>,
+    /// Which requests are taken, and for what.
+    #[serde(default)]
+    pub routes: Vec<At<Route>>,
+}
+
+/// `admin:`, the listener for metrics, health and control.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// Address and port. Default `127.0.0.1:9090`.
+    #[serde(default)]
+    pub listen: Option<At<String>>,
+    /// The bearer token that its callers present; required unless `listen` is loopback.
+    #[serde(default)]
+    pub token: Option<At<Secret>>,
+}
+
+/// `queue:`, where deliveries wait.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Queue {
+    /// In a directory of this machine.
+    Embedded(EmbeddedQueue),
+}
+
+/// `queue.embedded:`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddedQueue {
+    /// The directory. Default `./data`, relative to where the gateway was started.
+    #[serde(default)]
+    pub path: Option<At<String>>,
+}
+
+/// `limits:`, bounds on what a client may cost.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The largest body of a route that does not say its own. Default `10MiB`.
+    #[serde(default)]
+    pub max_body: Option<At<ByteSize>>,
+    /// How long a client may take to send a request's head. Default `10s`.
+    #[serde(default)]
+    pub header_timeout: Option<At<Span>>,
+    /// How long a client may take to send a request's body. Default `30s`.
+    #[serde(default)]
+    pub body_timeout: Option<At<Span>>,
+    /// How many connections may be open at once. Default 10,000.
+    #[serde(default)]
+    pub max_connections: Option<At<u32>>,
+    /// How long a stop waits for requests and attempts under way. Default `25s`.
+    #[serde(default)]
+    pub shutdown_grace: Option<At<Span>>,
+}
+
+/// One of something, or a list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename = "by shape")]
+pub enum OneOrMany<T> {
+    /// One.
+    #[serde(rename = "other")]
+    One(T),
+    /// A list.
+    #[serde(rename = "list")]
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    /// All of them.
+    #[must_use]
+    pub const fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many.as_slice(),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! `routes[]:`, which requests are taken, and for what.
+
+use serde::Deserialize;
+
+use super::{Auth, Format};
+use crate::config::{At, ByteSize, Named, Span, Tree};
+use crate::model::Secret;
+
+/// `routes[]:`, which requests are taken, and for what.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Its name, unique: a metric label.
+    pub name: At<String>,
+    /// The inbound path; `{name}` is one segment, kept as a path parameter.
+    pub path: At<String>,
+    /// Who sends.
+    #[serde(default)]
+    pub provider: Option<At<String>>,
+    /// How requests are verified: where there is no provider, or in place of the provider's own.
+    #[serde(default)]
+    pub auth: Option<At<Auth>>,
+    /// The secret.
+    #[serde(default)]
+    pub secret: Option<At<Secret>>,
+    /// Several secrets by name: any may match, each is counted.
+    #[serde(default)]
+    pub secrets: Option<At<Named<At<Secret>>>>,
+    /// Which events the route wants at all.
+    #[serde(default)]
+    pub filter: Option<At<Filter>>,
+    /// How long an event's id is remembered. Default `24h`.
+    #[serde(default)]
+    pub dedup: Option<At<Dedup>>,
+    /// The largest body.
+    #[serde(default)]
+    pub max_body: Option<At<ByteSize>>,
+    /// Where its events go.
+    pub deliver: Vec<At<Delivery>>,
+}
+
+/// `dedup:` of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dedup {
+    /// `off`: nothing is a duplicate.
+    Off,
+    /// How long an event's id is remembered.
+    Window(Span),
+}
+
+/// `deliver[]:`, one destination of a route's events.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delivery {
+    /// The destination's name.
+    pub to: At<String>,
+    /// Its own name, unique in the route. Default: that of the destination.
+    #[serde(default)]
+    pub name: Option<At<String>>,
+    /// Which events it wants, by type; the same as `filter: { types: [...] }`.
+    #[serde(default)]
+    pub types: Option<Vec<At<String>>>,
+    /// Which events it wants.
+    #[serde(default)]
+    pub filter: Option<At<Filter>>,
+    /// What it gets: a template.
+    #[serde(default)]
+    pub transform: Option<Tree>,
+    /// What its body is.
+    #[serde(default)]
+    pub format: Option<At<Format>>,
+}
+
+/// A filter: an expression, or a block whose entries must all hold.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename = "by shape")]
+pub enum Filter {
+    /// An RFC 9535 logical expression in which `$` is the event.
+    #[serde(rename = "text")]
+    Expression(At<String>),
+    /// A block.
+    #[serde(rename = "mapping")]
+    Block(FilterBlock),
+}
+
+/// A filter's block: every entry that is there must hold.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilterBlock {
+    /// The type is like one of these; `*` is any run of characters.
+    #[serde(default)]
+    pub types: Option<Vec<At<String>>>,
+    /// All hold.
+    #[serde(default)]
+    pub all: Option<Vec<At<Filter>>>,
+    /// One holds.
+    #[serde(default)]
+    pub any: Option<Vec<At<Filter>>>,
+    /// None holds.
+    #[serde(default)]
+    pub not: Option<Vec<At<Filter>>>,
+}
