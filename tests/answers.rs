@@ -326,7 +326,8 @@ fn nothing_can_be_smuggled_behind_a_request_with_two_lengths() {
         assert!(matches!(connection.response(), Ok(None) | Err(_)), "a second request was read on that connection");
     }
     assert_eq!(gateway.post_json("/open", &json!({ "type": "t", "id": "marker" })).status, 202);
-    let arrived = destination.wait_until("the marker", |arrived| arrived.iter().any(|one| one.json()["id"] == "marker"));
+    let arrived =
+        destination.wait_until("the marker", |arrived| arrived.iter().any(|one| one.json()["id"] == "marker"));
     gateway.wait_until_drained();
     assert!(arrived.iter().all(|one| one.json()["id"] != "smuggled"));
 }

@@ -122,7 +122,8 @@ fn bspk() {
 fn sparkbox() {
     let body = fixtures::one("sparkbox", "model.submitted").body;
     // One recommendation, so that each genuine request is one event.
-    let single = |id: &str| format!(r#"{{"event": {{"id":"{id}","event_type":"model.approved"}},"data":[{{"uuid":"u"}}]}}"#);
+    let single =
+        |id: &str| format!(r#"{{"event": {{"id":"{id}","event_type":"model.approved"}},"data":[{{"uuid":"u"}}]}}"#);
     let (first, second) = (single("e1"), single("e2"));
     let name = "X-Sparkbox-Signature";
     let mac = sign::hmac_sha256(NEW.as_bytes(), &body);
