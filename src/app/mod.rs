@@ -6,6 +6,7 @@ mod configuration;
 mod depth;
 mod destinations;
 mod exchange;
+mod framing;
 pub mod ingress;
 pub mod reload;
 mod rescue;

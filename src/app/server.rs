@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{self, HeaderValue};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -15,6 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use super::framing::{Seen, Watched};
+use crate::pipeline::receive::AmbiguousLength;
 
 /// What a connection may cost.
 #[derive(Debug, Clone, Copy)]
@@ -89,9 +93,10 @@ async fn connection<H: Handler>(
 ) {
     // Answers are small: without this the last piece of one waits for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
+    let (stream, seen) = Watched::new(stream);
     let service = service_fn(move |request| {
-        let handler = Arc::clone(&handler);
-        async move { Ok::<_, Infallible>(handler.handle(request).await) }
+        let (handler, seen) = (Arc::clone(&handler), seen.clone());
+        async move { Ok::<_, Infallible>(answer(&*handler, request, &seen).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -111,4 +116,15 @@ async fn connection<H: Handler>(
         tracing::debug!(%error, "a connection ended early");
     }
     drop(slot);
+}
+
+async fn answer<H: Handler>(handler: &H, mut request: Request<Incoming>, seen: &Seen) -> Response<Full<Bytes>> {
+    if seen.ambiguous() {
+        request.extensions_mut().insert(AmbiguousLength);
+    }
+    let mut response = handler.handle(request).await;
+    if seen.chunked() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }

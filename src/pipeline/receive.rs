@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -31,6 +31,11 @@ pub struct Received {
     /// When its last byte had arrived.
     pub received_at: Timestamp,
 }
+
+/// Put into the extensions of a request that had both a `Content-Length` and a `Transfer-Encoding`, by whoever still
+/// saw both: hyper drops the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AmbiguousLength;
 
 /// How much a request's body may cost.
 #[derive(Debug, Clone, Copy)]
@@ -114,7 +119,7 @@ impl Received {
         budget: &BodyBudget,
         clock: &dyn Clock,
     ) -> Result<(Self, BodyShare), ReceiveError> {
-        if head.headers.contains_key(header::CONTENT_LENGTH) && head.headers.contains_key(header::TRANSFER_ENCODING) {
+        if head.extensions.get::<AmbiguousLength>().is_some() {
             return Err(ReceiveError::Framing);
         }
         let reading = read_body(body, bounds.max_body, budget);

@@ -54,7 +54,15 @@ pub(super) fn verifier(
     };
     let secrets = secrets(route, problems);
     let id = event_id(provider);
-    Verifier::compile(auth, &secrets, &id, public_url, problems)
+    let mut found = Problems::new();
+    let verifier = Verifier::compile(auth, &secrets, &id, public_url, &mut found);
+    let place = if route.auth.is_some() { None } else { route.provider.as_ref().map(|name| name.place) };
+    problems.extend(found.iter().cloned().map(|problem| match place {
+        // The provider's own page may be another file: what is wrong is shown where the route names it.
+        Some(place) if secrets.iter().all(|secret| secret.place != problem.place) => Problem { place, ..problem },
+        _ => problem,
+    }));
+    verifier
 }
 
 fn secrets(route: &file::Route, problems: &mut Problems) -> Vec<At<NamedSecret>> {

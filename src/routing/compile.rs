@@ -21,6 +21,8 @@ use crate::pipeline::transform::Shape;
 /// How long an event is known as a duplicate where the route does not say.
 const DEFAULT_DEDUP: Duration = Duration::from_secs(24 * 60 * 60);
 
+const A_PATH: &str = "a path such as /hooks/acme or /hooks/acme/{topic}";
+
 /// Compiles a file. Every problem of it is added to `problems`; `None` where one of them keeps it from running.
 /// `given` are the names in the text, also of what could not be read, so that a reference to it is not a second problem.
 pub fn compile(file: &file::ConfigFile, given: &Given, problems: &mut Problems) -> Option<RouteTable> {
@@ -41,8 +43,9 @@ pub fn compile(file: &file::ConfigFile, given: &Given, problems: &mut Problems) 
     };
     check_names(file, problems);
     check_unused(file, problems);
+    let mut claimed = matchit::Router::new();
     for route in &file.routes {
-        compiler.add(route, &mut table, problems);
+        compiler.add(route, &mut table, &mut claimed, problems);
     }
     (!problems.any_error()).then_some(table)
 }
@@ -56,7 +59,13 @@ struct Compiler<'f> {
 }
 
 impl Compiler<'_> {
-    fn add(&self, file: &At<file::Route>, table: &mut RouteTable, problems: &mut Problems) {
+    fn add(
+        &self,
+        file: &At<file::Route>,
+        table: &mut RouteTable,
+        claimed: &mut matchit::Router<()>,
+        problems: &mut Problems,
+    ) {
         let name = auth::shared(&file.name);
         let mut lanes = Vec::new();
         for entry in &file.deliver {
@@ -73,20 +82,13 @@ impl Compiler<'_> {
                     .expected("at least one entry under `deliver`"),
             );
         }
-        let route = self.route(file, &name, lanes, problems);
-        let place = file.path.place;
-        let Some(path) = path(&file.path, problems) else { return };
-        let Some(route) = route.map(Arc::new) else { return };
-        match table.paths.insert(path, Arc::clone(&route)) {
-            Ok(()) => table.routes.push(route),
-            Err(matchit::InsertError::Conflict { with }) => problems.push(
-                Problem::error(place, format!("this path takes the same requests as `{with}` of another route"))
-                    .expected("a path of its own"),
-            ),
-            Err(error) => problems.push(
-                Problem::error(place, format!("this path cannot be matched: {error}"))
-                    .expected("a path such as /hooks/acme or /hooks/acme/{topic}"),
-            ),
+        // The path is claimed whatever else is wrong, so that two of them on one path are told apart from the rest.
+        let path = claim(&file.path, claimed, problems);
+        let route = self.route(file, &name, lanes, problems).map(Arc::new);
+        if let (Some(path), Some(route)) = (path, route)
+            && table.paths.insert(path, Arc::clone(&route)).is_ok()
+        {
+            table.routes.push(route);
         }
     }
 
@@ -176,15 +178,23 @@ fn targets(file: &file::ConfigFile, problems: &mut Problems) -> BTreeMap<Arc<str
     targets.map(|target| (Arc::clone(&target.name), Arc::new(target))).collect()
 }
 
-fn path<'f>(path: &'f At<String>, problems: &mut Problems) -> Option<&'f str> {
-    let mistake = if !path.starts_with('/') {
-        "a path begins with `/`"
+/// Takes a path for a route, where no other has it.
+fn claim<'f>(path: &'f At<String>, claimed: &mut matchit::Router<()>, problems: &mut Problems) -> Option<&'f str> {
+    let problem = if !path.starts_with('/') {
+        Problem::error(path.place, "a path begins with `/`").expected(A_PATH)
     } else if path.contains(['?', '#']) {
-        "a path has no query and no fragment"
+        Problem::error(path.place, "a path has no query and no fragment").expected(A_PATH)
     } else {
-        return Some(path);
+        match claimed.insert(path.value.as_str(), ()) {
+            Ok(()) => return Some(path),
+            Err(matchit::InsertError::Conflict { with }) => {
+                Problem::error(path.place, format!("this path takes the same requests as `{with}` of another route"))
+                    .expected("a path of its own")
+            }
+            Err(error) => Problem::error(path.place, format!("this path cannot be matched: {error}")).expected(A_PATH),
+        }
     };
-    problems.push(Problem::error(path.place, mistake).expected("a path such as /hooks/acme or /hooks/acme/{topic}"));
+    problems.push(problem);
     None
 }
 
