@@ -1,10 +1,7 @@
 //! What a person who wrote a configuration gets to see: all that it says, and all that is wrong with it.
 
-use std::io;
-use std::path::Path;
-
 use hookswitch::config::file::{Auth, Choice, ConfigFile, Dedup, Expectation, Filter, Format, OneOrMany};
-use hookswitch::config::load::{Loaded, ProcessSurroundings, Section, Surroundings, load, parse, parse_provider};
+use hookswitch::config::load::{FixedSurroundings, Loaded, ProcessSurroundings, Section, load, parse, parse_provider};
 use hookswitch::config::render::{Colour, render_json, render_text, render_text_in};
 use hookswitch::config::{ByteSize, Problem, Severity, Span};
 use proptest::prelude::*;
@@ -48,28 +45,17 @@ routes:
           interests: $.data.interests[*]
 "#;
 
-struct Fixed;
-
-impl Surroundings for Fixed {
-    fn variable(&self, name: &str) -> Option<String> {
-        match name {
-            "ADMIN_TOKEN" | "CRM_TOKEN" | "BSPK_SECRET" => Some(format!("value of {name}")),
-            "COUNT" => Some("7".to_owned()),
-            "FORMAT" => Some("hunter2".to_owned()),
-            _ => None,
-        }
-    }
-
-    fn read(&self, path: &Path) -> io::Result<String> {
-        match path.to_str() {
-            Some("/run/secrets/x") => Ok("from a file\n".to_owned()),
-            _ => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
+fn surroundings() -> FixedSurroundings {
+    ["ADMIN_TOKEN", "CRM_TOKEN", "BSPK_SECRET"]
+        .into_iter()
+        .fold(FixedSurroundings::new(), |fixed, name| fixed.with_variable(name, format!("value of {name}")))
+        .with_variable("COUNT", "7")
+        .with_variable("FORMAT", "hunter2")
+        .with_file("/run/secrets/x", "from a file\n")
 }
 
 fn read(text: &str) -> Loaded {
-    parse("routes.yaml", text, &Fixed)
+    parse("routes.yaml", text, &surroundings())
 }
 
 fn problems(text: &str) -> Vec<Problem> {
@@ -339,6 +325,8 @@ routes:
         assert!(loaded.was_given(Section::Destinations, "a"));
         assert!(!loaded.was_given(Section::Destinations, "d"));
         assert!(!loaded.was_given(Section::Providers, "a"));
+        assert!(loaded.problems.any_error_in(file.destinations.get("b").unwrap().place));
+        assert!(!loaded.problems.any_error_in(file.destinations.get("c").unwrap().place));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use super::decode::every;
 use super::{At, ByteSize, Named, Span, Tree};
 use crate::model::Secret;
 
@@ -34,7 +35,7 @@ pub struct ConfigFile {
     #[serde(default)]
     pub destinations: Named<At<Destination>>,
     /// Which requests are taken, and for what.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "every")]
     pub routes: Vec<At<Route>>,
 }
 
@@ -613,6 +614,7 @@ pub struct Route {
     #[serde(default)]
     pub max_body: Option<At<ByteSize>>,
     /// Where its events go.
+    #[serde(deserialize_with = "every")]
     pub deliver: Vec<At<Delivery>>,
 }
 
