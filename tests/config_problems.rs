@@ -1,5 +1,7 @@
 //! What a person who wrote a configuration gets to see: all that it says, and all that is wrong with it.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
+
 use hookswitch::config::file::{Auth, Choice, ConfigFile, Dedup, Expectation, Filter, Format, OneOrMany};
 use hookswitch::config::load::{FixedSurroundings, Loaded, ProcessSurroundings, Section, load, parse, parse_provider};
 use hookswitch::config::render::{Colour, render_json, render_text, render_text_in};
@@ -515,7 +517,7 @@ error: unknown key `listn` in `admin`
             }])
         );
         let whole_file = Problem::warning(Default::default(), "odd");
-        let value = render_json(&loaded.source, &[whole_file.clone()]);
+        let value = render_json(&loaded.source, std::slice::from_ref(&whole_file));
         assert_eq!((&value[0]["line"], &value[0]["severity"]), (&json!(null), &json!("warning")));
         assert_eq!(render_text(&loaded.source, &[whole_file]), "warning: odd\n--> routes.yaml");
     }
@@ -558,6 +560,8 @@ destinations:
   e: { url: y, auth: { bearer: "${NONE:-hunter2}", x: 1 } }
 routes:
   - { name: a, path: /a, deliver: x, secrets: { old: hunter2, new: [hunter2] } }
+  - { name: c, path: /a, auth: bearer hunter2, "secret=hunter2": 1, secret=hunter2: 2, secret hunter2, deliver: [] }
+  - secret:hunter2
   - name: b
     path: /b
     delver: []

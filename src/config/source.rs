@@ -186,7 +186,8 @@ mod tests {
     const TEXT: &str = "a: 1\nsecret: hunter2 # c\nb: 2\n";
 
     fn known() -> Source {
-        Source::opaque("f", TEXT).with_secrets([13..20].into(), Knowledge::Whole)
+        let secret = 13..20;
+        Source::opaque("f", TEXT).with_secrets(vec![secret], Knowledge::Whole)
     }
 
     #[test]
