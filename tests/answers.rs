@@ -275,27 +275,61 @@ fn bubblehouse_hears_an_outcome() {
 }
 
 #[test]
-fn a_request_with_two_lengths_is_refused() {
+fn a_request_whose_length_cannot_be_told_is_refused() {
     let (destination, gateway) = start();
-    let body = r#"{"type":"t","id":"smuggled"}"#;
-    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let body = r#"{"type":"t","id":"odd"}"#;
     for framing in [
-        format!("Content-Length: {}\r\nTransfer-Encoding: chunked\r\n", chunked.len()),
-        format!("Transfer-Encoding: chunked\r\nContent-Length: {}\r\n", body.len()),
-        "Content-Length: 5\r\nContent-Length: 6\r\n".to_owned(),
-        "Transfer-Encoding: gzip\r\n".to_owned(),
-        "Transfer-Encoding: chunked, identity\r\n".to_owned(),
-        "Content-Length: -1\r\n".to_owned(),
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: 0x10\r\n",
+        "Transfer-Encoding: gzip\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
     ] {
         let mut connection = Connection::open(gateway.address()).unwrap();
-        let head = format!("POST /open HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{framing}\r\n");
+        let head = format!("POST /open HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{framing}\r\n{body}");
         connection.write(head.as_bytes()).unwrap();
-        let _ = connection.write(chunked.as_bytes());
         if let Ok(Some(response)) = connection.response() {
             assert!((400..500).contains(&response.status), "{framing}: {response:?}");
         }
     }
     assert_nothing_else_arrived(&destination, &gateway);
+}
+
+/// RFC 9112, section 6.1: a server may refuse a request with both Content-Length and Transfer-Encoding, or read it by
+/// the latter; in either case it must close the connection, so that nothing can be smuggled in behind it.
+#[test]
+fn nothing_can_be_smuggled_behind_a_request_with_two_lengths() {
+    let (destination, gateway) = start();
+    let body = |id: &str| json!({ "type": "t", "id": id }).to_string();
+    let smuggled = body("smuggled");
+    let behind = format!(
+        "POST /open HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{smuggled}",
+        smuggled.len()
+    );
+    for (number, lengths) in [
+        "Content-Length: LENGTH\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: LENGTH\r\n",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let seen = body(&format!("seen-{number}"));
+        let chunked = format!("{:x}\r\n{seen}\r\n0\r\n\r\n", seen.len());
+        // Read by its Content-Length the first request ends with `behind`, by its Transfer-Encoding before it.
+        let lengths = lengths.replace("LENGTH", &(chunked.len() + behind.len()).to_string());
+        let mut connection = Connection::open(gateway.address()).unwrap();
+        let head = format!("POST /open HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{lengths}\r\n");
+        connection.write((head + &chunked + &behind).as_bytes()).unwrap();
+        if let Ok(Some(response)) = connection.response() {
+            assert_eq!(response.header("connection"), Some("close"), "{response:?}");
+        }
+        assert!(matches!(connection.response(), Ok(None) | Err(_)), "a second request was read on that connection");
+    }
+    assert_eq!(gateway.post_json("/open", &json!({ "type": "t", "id": "marker" })).status, 202);
+    let arrived =
+        destination.wait_until("the marker", |arrived| arrived.iter().any(|one| one.json()["id"] == "marker"));
+    gateway.wait_until_drained();
+    assert!(arrived.iter().all(|one| one.json()["id"] != "smuggled"));
 }
 
 #[test]

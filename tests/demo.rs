@@ -36,7 +36,7 @@ fn the_demo_shows_each_provider_and_what_to_do_next() {
         assert!(said.to_lowercase().contains(word), "the demo does not show {word}\n{said}");
     }
     // What arrived, in the samples' own words.
-    for word in ["client.updated", "model.submitted", "order.created", "Points Updated"] {
+    for word in ["client.updated", "model.approved", "customer.created", "Points Updated"] {
         assert!(said.contains(word), "the demo does not show {word}\n{said}");
     }
     for command in ["hookswitch check", "hookswitch serve"] {

