@@ -1,10 +1,9 @@
 //! What a person who wrote a configuration gets to see: all that it says, and all that is wrong with it.
 
-use std::io;
-use std::path::Path;
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 use hookswitch::config::file::{Auth, Choice, ConfigFile, Dedup, Expectation, Filter, Format, OneOrMany};
-use hookswitch::config::load::{Loaded, ProcessSurroundings, Section, Surroundings, load, parse, parse_provider};
+use hookswitch::config::load::{FixedSurroundings, Loaded, ProcessSurroundings, Section, load, parse, parse_provider};
 use hookswitch::config::render::{Colour, render_json, render_text, render_text_in};
 use hookswitch::config::{ByteSize, Problem, Severity, Span};
 use proptest::prelude::*;
@@ -48,28 +47,17 @@ routes:
           interests: $.data.interests[*]
 "#;
 
-struct Fixed;
-
-impl Surroundings for Fixed {
-    fn variable(&self, name: &str) -> Option<String> {
-        match name {
-            "ADMIN_TOKEN" | "CRM_TOKEN" | "BSPK_SECRET" => Some(format!("value of {name}")),
-            "COUNT" => Some("7".to_owned()),
-            "FORMAT" => Some("hunter2".to_owned()),
-            _ => None,
-        }
-    }
-
-    fn read(&self, path: &Path) -> io::Result<String> {
-        match path.to_str() {
-            Some("/run/secrets/x") => Ok("from a file\n".to_owned()),
-            _ => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
+fn surroundings() -> FixedSurroundings {
+    ["ADMIN_TOKEN", "CRM_TOKEN", "BSPK_SECRET"]
+        .into_iter()
+        .fold(FixedSurroundings::new(), |fixed, name| fixed.with_variable(name, format!("value of {name}")))
+        .with_variable("COUNT", "7")
+        .with_variable("FORMAT", "hunter2")
+        .with_file("/run/secrets/x", "from a file\n")
 }
 
 fn read(text: &str) -> Loaded {
-    parse("routes.yaml", text, &Fixed)
+    parse("routes.yaml", text, &surroundings())
 }
 
 fn problems(text: &str) -> Vec<Problem> {
@@ -339,6 +327,8 @@ routes:
         assert!(loaded.was_given(Section::Destinations, "a"));
         assert!(!loaded.was_given(Section::Destinations, "d"));
         assert!(!loaded.was_given(Section::Providers, "a"));
+        assert!(loaded.problems.any_error_in(file.destinations.get("b").unwrap().place));
+        assert!(!loaded.problems.any_error_in(file.destinations.get("c").unwrap().place));
     }
 
     #[test]
@@ -527,7 +517,7 @@ error: unknown key `listn` in `admin`
             }])
         );
         let whole_file = Problem::warning(Default::default(), "odd");
-        let value = render_json(&loaded.source, &[whole_file.clone()]);
+        let value = render_json(&loaded.source, std::slice::from_ref(&whole_file));
         assert_eq!((&value[0]["line"], &value[0]["severity"]), (&json!(null), &json!("warning")));
         assert_eq!(render_text(&loaded.source, &[whole_file]), "warning: odd\n--> routes.yaml");
     }
@@ -570,6 +560,8 @@ destinations:
   e: { url: y, auth: { bearer: "${NONE:-hunter2}", x: 1 } }
 routes:
   - { name: a, path: /a, deliver: x, secrets: { old: hunter2, new: [hunter2] } }
+  - { name: c, path: /a, auth: bearer hunter2, "secret=hunter2": 1, secret=hunter2: 2, secret hunter2, deliver: [] }
+  - secret:hunter2
   - name: b
     path: /b
     delver: []

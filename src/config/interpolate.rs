@@ -168,29 +168,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::surroundings::FixedSurroundings;
 
-    struct Fixed;
-
-    impl Surroundings for Fixed {
-        fn variable(&self, name: &str) -> Option<String> {
-            match name {
-                "NAME" => Some("value".to_owned()),
-                "EMPTY" => Some(String::new()),
-                "TRICK" => Some("a: ${NAME}".to_owned()),
-                _ => None,
-            }
-        }
-
-        fn read(&self, path: &Path) -> io::Result<String> {
-            match path.to_str() {
-                Some("/secret") => Ok("hunter2\n\n".to_owned()),
-                _ => Err(io::ErrorKind::NotFound.into()),
-            }
-        }
+    fn surroundings() -> FixedSurroundings {
+        FixedSurroundings::new()
+            .with_variable("NAME", "value")
+            .with_variable("EMPTY", "")
+            .with_variable("TRICK", "a: ${NAME}")
+            .with_file("/secret", "hunter2\n\n")
     }
 
     fn filled(text: &str) -> Result<String, ReferenceError> {
-        let mut interpolation = Interpolation { surroundings: &Fixed, left: MAX_TOTAL, problems: Vec::new() };
+        let mut interpolation = Interpolation { surroundings: &surroundings(), left: MAX_TOTAL, problems: Vec::new() };
         interpolation.text(text).map(|(text, _)| text)
     }
 
@@ -228,7 +217,7 @@ mod tests {
 
     #[test]
     fn all_values_together_are_bounded() {
-        let mut interpolation = Interpolation { surroundings: &Fixed, left: 9, problems: Vec::new() };
+        let mut interpolation = Interpolation { surroundings: &surroundings(), left: 9, problems: Vec::new() };
         assert_eq!(interpolation.text("${NAME}${NAME}"), Err(ReferenceError::TooMuch));
     }
 

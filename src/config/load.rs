@@ -14,7 +14,7 @@ use super::surroundings::read_bounded;
 use super::tree::{Built, Content, Node, build};
 use super::{Place, Problem, Problems};
 
-pub use super::surroundings::{ProcessSurroundings, Surroundings};
+pub use super::surroundings::{FixedSurroundings, ProcessSurroundings, Surroundings};
 
 /// The most that a configuration may hold, in bytes.
 const MAX_FILE: u64 = 1 << 20;

@@ -100,6 +100,14 @@ impl Problems {
         self.0.is_empty()
     }
 
+    /// Whether one of them is an error within the part of the file at `place`: what the part lacks may be
+    /// what was wrong with it.
+    #[must_use]
+    pub fn any_error_in(&self, place: Place) -> bool {
+        let inside = |problem: &Problem| place.start <= problem.place.start && problem.place.start < place.end;
+        self.0.iter().any(|problem| problem.severity == Severity::Error && problem.place.line > 0 && inside(problem))
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

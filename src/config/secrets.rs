@@ -20,7 +20,23 @@ pub(super) fn holds_secret(path: &[&str], text: &str, raw: &str) -> Option<Range
     if is_reference(text) {
         return None;
     }
-    if is_secret(path) { Some(0..raw.len()) } else { user_info(raw) }
+    if is_secret(path) {
+        return Some(0..raw.len());
+    }
+    user_info(raw).or_else(|| after_secret_word(raw).map(|start| start..raw.len()))
+}
+
+/// The part of a key that is a secret, where its colon or the space behind it was forgotten.
+pub(super) fn key_holds_secret(raw: &str) -> Option<Range<usize>> {
+    after_secret_word(raw).map(|start| start..raw.len())
+}
+
+/// As much of a name from the file as a message may show: no more than can be a name.
+pub(super) fn shown_name(name: &str) -> String {
+    const LONGEST: usize = 40;
+    let name_end = after_secret_word(name).unwrap_or(name.len());
+    let shown: String = name.get(..name_end).unwrap_or_default().chars().take(LONGEST).collect();
+    if shown.len() < name.len() { shown + "…" } else { shown }
 }
 
 /// Whether what `key` introduces on its line is a secret, where nothing more is known than its line.
@@ -59,6 +75,14 @@ fn resembles(key: &str, words: &[&str]) -> bool {
 
 fn near(key: &str, word: &str) -> bool {
     strsim::damerau_levenshtein(&key.to_lowercase(), word) <= (word.len() / 3).max(1)
+}
+
+/// Where what follows a word such as `bearer` starts: in `bearer hunter2` and `secret:hunter2`, both of
+/// which lack something to be a key and a value.
+fn after_secret_word(text: &str) -> Option<usize> {
+    let end = text.find([' ', ':', '='])?;
+    let word = text.get(..end)?.trim_start_matches(['"', '\'']);
+    (end + 1 < text.len() && resembles(word, &SECRET_TEXTS)).then_some(end + 1)
 }
 
 /// The user and password of a URL.
@@ -104,6 +128,16 @@ mod tests {
         assert_eq!(hidden(&["routes", "name"], "bspk"), None);
         assert_eq!(hidden(&["auth", "header", "name"], "X-Token"), None);
         assert_eq!(hidden(&["headers", "Accept"], "text/plain"), None);
+    }
+
+    #[test]
+    fn what_follows_the_word_for_a_secret_is_one() {
+        assert_eq!(hidden(&["auth"], "bearer hunter2").as_deref(), Some("hunter2"));
+        assert_eq!(hidden(&["routes"], "'secret:hunter2'").as_deref(), Some("hunter2'"));
+        assert_eq!(hidden(&["auth", "token", "from"], "token:"), None);
+        assert_eq!(shown_name("bearer hunter2"), "bearer …");
+        assert_eq!(shown_name("bearer"), "bearer");
+        assert_eq!(shown_name(&"é".repeat(50)), format!("{}…", "é".repeat(40)));
     }
 
     #[test]

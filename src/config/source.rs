@@ -35,6 +35,13 @@ pub(super) struct ShownLine {
 /// What stands where a secret was.
 const MASK: &str = "***";
 
+/// How much of a line is shown to either side of where its mark starts, in bytes.
+const REACH: usize = 300;
+
+/// How far from a mark the ends of its line are looked for, in bytes. Where the keys of a line are all that
+/// tells a secret, a line this long is one.
+const MAX_SEARCHED: usize = 4 << 10;
+
 // === impl Source ===
 
 impl Source {
@@ -58,15 +65,18 @@ impl Source {
 
     /// The line around the byte `start`, with the bytes up to `end` marked as far as they are on it.
     pub(super) fn line(&self, start: usize, end: usize) -> Option<ShownLine> {
-        let (before, after) = self.text.split_at_checked(start)?;
-        let from = before.rfind(['\n', '\r']).map_or(0, |newline| newline + 1);
+        let near = self.text.floor_char_boundary(start.saturating_sub(MAX_SEARCHED));
+        let far = self.text.ceil_char_boundary(start.saturating_add(MAX_SEARCHED).min(self.text.len()));
+        let (before, after) = (self.text.get(near..start)?, self.text.get(start..far)?);
+        let from = before.rfind(['\n', '\r']).map_or(near, |newline| near + newline + 1);
         let to = start + after.find(['\n', '\r']).unwrap_or(after.len());
         let mark = start..end.clamp(start, to);
         let shown = self.masked(from..to, mark);
-        Some(match self.knowledge {
+        let shown = match self.knowledge {
             Knowledge::Whole => shown,
             Knowledge::Partial => self.masked_by_keys(from, shown),
-        })
+        };
+        Some(shown.around_mark())
     }
 
     fn masked(&self, line: Range<usize>, mark: Range<usize>) -> ShownLine {
@@ -117,6 +127,18 @@ impl Source {
     }
 }
 
+// === impl ShownLine ===
+
+impl ShownLine {
+    /// As much of the line as anybody wants to see: it may be as long as the file.
+    fn around_mark(self) -> Self {
+        let from = self.text.floor_char_boundary(self.mark.start.saturating_sub(REACH));
+        let to = self.text.ceil_char_boundary(self.mark.start.saturating_add(REACH).min(self.text.len()));
+        let text = self.text.get(from..to).unwrap_or_default().to_owned();
+        Self { mark: self.mark.start - from..self.mark.end.min(to) - from, text }
+    }
+}
+
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Source({:?}, {} bytes)", self.name, self.text.len())
@@ -141,6 +163,9 @@ fn indentation(line: &str) -> usize {
 
 /// Where on the line the value of the first key that names a secret starts, or a URL that may hold one.
 fn first_secret(line: &str) -> Option<usize> {
+    if line.len() >= MAX_SEARCHED {
+        return Some(0);
+    }
     let url = line.find("://").map(|scheme| scheme + "://".len());
     let url = url.filter(|start| line.get(*start..).is_some_and(|rest| rest.contains([':', '@'])));
     first_secret_key(line).into_iter().chain(url).min()
@@ -161,7 +186,8 @@ mod tests {
     const TEXT: &str = "a: 1\nsecret: hunter2 # c\nb: 2\n";
 
     fn known() -> Source {
-        Source::opaque("f", TEXT).with_secrets([13..20].into(), Knowledge::Whole)
+        let secret = 13..20;
+        Source::opaque("f", TEXT).with_secrets(vec![secret], Knowledge::Whole)
     }
 
     #[test]
@@ -190,6 +216,16 @@ mod tests {
         assert_eq!(shown("auth: { bearer: hunter2", 20), "auth:***");
         assert_eq!(shown("url: https://me:hunter2", 20), "url: https://***");
         assert_eq!(shown("url: https://host/path", 20), "url: https://host/path");
+    }
+
+    #[test]
+    fn of_a_line_as_long_as_a_file_only_the_part_around_the_mark_is_looked_at() {
+        let text = format!("[{}]", "é, ".repeat(300_000));
+        let source = Source::opaque("f", text).with_secrets(Vec::new(), Knowledge::Whole);
+        let line = source.line(400_001, 400_003).unwrap();
+        assert!(line.text.len() < 2 * REACH + 10);
+        assert_eq!(&line.text[line.mark], "é");
+        assert_eq!(Source { knowledge: Knowledge::Partial, ..source }.line(400_001, 400_003).unwrap().text, MASK);
     }
 
     #[test]

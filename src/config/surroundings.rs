@@ -1,8 +1,10 @@
 //! What a configuration takes from outside of its file.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The most that a file named by `${file:...}` may hold, in bytes.
 pub(super) const MAX_INTERPOLATED_FILE: u64 = 64 << 10;
@@ -23,6 +25,14 @@ pub trait Surroundings {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProcessSurroundings;
 
+/// Variables and files that were given, and nothing else: for tests, and for what must not depend on the
+/// machine it runs on.
+#[derive(Clone, Default)]
+pub struct FixedSurroundings {
+    variables: HashMap<String, String>,
+    files: HashMap<PathBuf, String>,
+}
+
 // === impl ProcessSurroundings ===
 
 impl Surroundings for ProcessSurroundings {
@@ -33,6 +43,47 @@ impl Surroundings for ProcessSurroundings {
     fn read(&self, path: &Path) -> io::Result<String> {
         let bytes = read_bounded(path, MAX_INTERPOLATED_FILE)?;
         String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
+    }
+}
+
+// === impl FixedSurroundings ===
+
+impl FixedSurroundings {
+    /// Nothing at all.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With an environment variable.
+    #[must_use]
+    pub fn with_variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// With a file.
+    #[must_use]
+    pub fn with_file(mut self, path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        self.files.insert(path.into(), text.into());
+        self
+    }
+}
+
+impl Surroundings for FixedSurroundings {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        self.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl fmt::Debug for FixedSurroundings {
+    // Names are shown, values may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FixedSurroundings({:?}, {:?})", self.variables.keys(), self.files.keys())
     }
 }
 

@@ -28,13 +28,17 @@ pub trait Queue: Send + Sync + std::fmt::Debug + 'static {
     ///
     /// When this answers `Ok`, all of it is on stable storage. Idempotent by delivery id, and by event key where
     /// an event is to be remembered: the key is claimed in the same commit, so a request that could not be kept
-    /// burns nothing. What was appended comes back as leases, so that the common path never reads the store.
+    /// burns nothing. A dead letter that is appended again is pending again, as if new. What was appended comes back as leases, so that the common path never reads the store.
     fn append(&self, batch: Append) -> BoxFuture<'_, Result<Appended, QueueError>>;
 
     /// Leases up to `max` deliveries of `lane` that are due at `now` and not claimed, those due first first.
     fn lease<'a>(&'a self, lane: &'a Lane, max: usize, now: Timestamp) -> BoxFuture<'a, Result<Leased, QueueError>>;
 
-    /// Ends a delivery that was made. `Ok` once this is durable.
+    /// Ends a delivery that was made. `Ok` once this is durable. One that was retired while it was being made is then
+    /// no dead letter either.
+    ///
+    /// Where this, [`Queue::retry_at`] or [`Queue::dead_letter`] finds no room, it is kept with its claim and answered
+    /// once it could be stored. An error means that the delivery is made again, at the latest after a restart.
     fn ack(&self, lease: Lease) -> BoxFuture<'_, Result<(), QueueError>>;
 
     /// Puts a delivery off until `at`, with the attempt that failed. Nothing of it stays in memory.
@@ -51,7 +55,8 @@ pub trait Queue: Send + Sync + std::fmt::Debug + 'static {
     ) -> BoxFuture<'_, Result<(), QueueError>>;
 
     /// Dead-letters every pending delivery whose lane is none of `lanes`: with [`Reason::RouteRemoved`] where no
-    /// lane of that route is left, else with [`Reason::DeliveryRemoved`]. Answers how many.
+    /// lane of that route is left, else with [`Reason::DeliveryRemoved`]. Claimed ones, too: what comes of their last
+    /// attempt is entered still. Answers how many.
     fn retire<'a>(&'a self, lanes: &'a [Lane], at: Timestamp) -> BoxFuture<'a, Result<u64, QueueError>>;
 
     /// How many deliveries wait in each lane that has any, pending or dead. Cheap: it is asked at each scrape.
@@ -66,7 +71,7 @@ pub trait Queue: Send + Sync + std::fmt::Debug + 'static {
     /// Forgets event keys whose window ended before `now`. Answers how many.
     fn forget(&self, now: Timestamp) -> BoxFuture<'_, Result<u64, QueueError>>;
 
-    /// Whether an append would be tried, for `/readyz`: the reason where it would not.
+    /// Whether an append is likely to be kept, for `/readyz`: the reason where it is not. It turns good by itself.
     fn health(&self) -> Result<(), QueueError>;
 
     /// Writes what is still to be written and closes. Calls after it fail with [`QueueError::Closed`].
@@ -91,7 +96,7 @@ pub struct NewEvent {
     pub key: String,
     /// Until when `key` is remembered; `None` where duplicates are not looked for.
     pub remember_until: Option<Timestamp>,
-    /// The lanes it goes to.
+    /// The lanes it goes to. An event without any is accepted and leaves nothing behind, its key included.
     pub lanes: Vec<Lane>,
 }
 
@@ -109,7 +114,7 @@ pub struct Appended {
 pub enum Admission {
     /// It is, and stored.
     Accepted,
-    /// Its key is remembered: it was stored before.
+    /// Its key is remembered, or each of its deliveries is still pending: it was stored before.
     Duplicate,
 }
 

@@ -7,6 +7,7 @@ use super::Context;
 use super::error::{Error, Mistake};
 use super::node::NodeDeserializer;
 use crate::config::Problem;
+use crate::config::secrets::shown_name;
 use crate::config::tree::{Content, Entry, Node, Role};
 
 /// How many names a problem lists as what was expected.
@@ -66,7 +67,7 @@ pub(super) fn report_unknown(entries: &[Entry], name: &str, known: &'static [&'s
         if entry.role() != Role::AsWritten || known.contains(&key) {
             continue;
         }
-        let problem = Problem::error(entry.key.place, format!("unknown key `{}` in {name}", short(key)));
+        let problem = Problem::error(entry.key.place, format!("unknown key `{}` in {name}", shown_name(key)));
         let problem = expecting(problem, known).suggest(key, known.iter().copied());
         let meaning = problem.did_you_mean.as_deref().and_then(|meant| known.iter().find(|name| **name == meant));
         let is_free = meaning.filter(|meant| !entries.iter().any(|other| other.field() == Some(meant)));
@@ -83,15 +84,6 @@ pub(super) fn expecting(problem: Problem, known: &[&str]) -> Problem {
         _ if known.len() > FEW => problem,
         _ => problem.expected(format!("one of `{}`", known.join("`, `"))),
     }
-}
-
-/// A name from the file for a message: not more of it than can be a name.
-pub(super) fn short(name: &str) -> String {
-    const LONGEST: usize = 40;
-    if name.chars().count() <= LONGEST {
-        return name.to_owned();
-    }
-    name.chars().take(LONGEST).chain(['…']).collect()
 }
 
 /// What a block is called, for a person: the name of its type in small letters.

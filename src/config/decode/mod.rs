@@ -2,7 +2,8 @@
 //!
 //! A `Deserialize` ends with its first error, and takes its visitor along. So decoding is repeated: what
 //! was reported is broken off the tree, which then decodes one problem further. A part that cannot do
-//! without what was broken off goes too, without a word.
+//! without what was broken off goes too, without a word. Lists and named entries do not wait for that:
+//! they go on with the next, so that the repetitions are few.
 
 mod error;
 mod mapping;
@@ -13,6 +14,8 @@ mod variant;
 use std::cell::{Cell, RefCell};
 
 use serde::de::DeserializeOwned;
+
+pub(super) use self::place::every;
 
 use self::error::Error;
 use self::node::NodeDeserializer;
@@ -53,8 +56,9 @@ pub(super) fn decode<T: DeserializeOwned>(root: &Node, known: usize) -> (Option<
     let is_full = context.is_full(known);
     let mut problems = context.problems.into_inner();
     if is_full {
+        problems.sort_by_key(|problem| problem.place);
         problems.truncate(MAX_PROBLEMS.saturating_sub(known));
-        let last = problems.iter().map(|problem| problem.place).max().unwrap_or_default();
+        let last = problems.last().map(|problem| problem.place).unwrap_or_default();
         problems.push(and_more(last));
     }
     (decoded, problems)

@@ -8,6 +8,7 @@ use serde::de::value::SeqDeserializer;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::MAX_PROBLEMS;
 use super::error::Error;
 use super::node::NodeDeserializer;
 use crate::config::{At, Named, Place, Tree};
@@ -34,6 +35,8 @@ enum Part {
 struct AtVisitor<T>(PhantomData<T>);
 
 struct NamedVisitor<T>(PhantomData<T>);
+
+struct EveryVisitor<T>(PhantomData<T>);
 
 /// A value of any shape whose parts know their place.
 enum Shape {
@@ -112,11 +115,48 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for NamedVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Named<T>, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
+        let (mut entries, mut failed) = (Vec::new(), None);
+        while let Some(key) = map.next_key()? {
+            // On with the next: what is wrong there is found at once too.
+            match map.next_value() {
+                Ok(value) => entries.push((key, value)),
+                Err(error) => failed = Some(error),
+            }
         }
-        Ok(Named(entries))
+        failed.map_or(Ok(Named(entries)), Err)
+    }
+}
+
+// === impl Vec ===
+
+/// A list, each of whose items is looked at, even where one before it is wrong.
+pub(in crate::config) fn every<'de, D: Deserializer<'de>, T: Deserialize<'de>>(list: D) -> Result<Vec<T>, D::Error> {
+    list.deserialize_seq(EveryVisitor(PhantomData))
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for EveryVisitor<T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+        let (mut items, mut failed) = (Vec::new(), None);
+        // More failures than problems are listed are of no use, and a list could fail for ever.
+        for _ in 0..=MAX_PROBLEMS {
+            loop {
+                match list.next_element() {
+                    Ok(Some(item)) => items.push(item),
+                    Ok(None) => return failed.map_or(Ok(items), Err),
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                }
+            }
+        }
+        failed.map_or(Ok(items), Err)
     }
 }
 

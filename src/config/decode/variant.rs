@@ -4,9 +4,10 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, EnumAccess, IntoDeserializer, VariantAccess, Visitor};
 
 use super::error::{Error, Mistake};
-use super::mapping::{self, expecting, report_unknown, short, spoken};
+use super::mapping::{self, expecting, report_unknown, spoken};
 use super::node::NodeDeserializer;
 use crate::config::Problem;
+use crate::config::secrets::shown_name;
 use crate::config::tree::{Content, Form, Node};
 
 /// The name of an enum whose variants are shapes of a node: `text`, `list`, `mapping`, and `other` for
@@ -117,7 +118,7 @@ fn word<'n>(deserializer: NodeDeserializer<'n>, variants: &'static [&'static str
     let given = match scalar.form {
         Form::Interpolated => "the interpolated value is not known here".to_owned(),
         _ if deserializer.node.is_null() => "there is no value here".to_owned(),
-        Form::Plain | Form::Quoted => format!("`{}` is not known here", short(&scalar.text)),
+        Form::Plain | Form::Quoted => format!("`{}` is not known here", shown_name(&scalar.text)),
     };
     let problem = expecting(Problem::error(deserializer.node.place, given), variants);
     let problem = match scalar.form {

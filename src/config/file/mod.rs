@@ -10,6 +10,7 @@ mod route;
 
 use serde::Deserialize;
 
+use super::decode::every;
 use super::{At, ByteSize, Named, Span};
 use crate::model::Secret;
 
@@ -47,7 +48,7 @@ pub struct ConfigFile {
     #[serde(default)]
     pub destinations: Named<At<Destination>>,
     /// Which requests are taken, and for what.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "every")]
     pub routes: Vec<At<Route>>,
 }
 

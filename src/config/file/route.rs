@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::{Auth, Format};
+use crate::config::decode::every;
 use crate::config::{At, ByteSize, Named, Span, Tree};
 use crate::model::Secret;
 
@@ -36,6 +37,7 @@ pub struct Route {
     #[serde(default)]
     pub max_body: Option<At<ByteSize>>,
     /// Where its events go.
+    #[serde(deserialize_with = "every")]
     pub deliver: Vec<At<Delivery>>,
 }
 

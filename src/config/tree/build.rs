@@ -10,7 +10,7 @@ use serde_yaml::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, Sca
 use super::anchors::{Anchors, MAX_DEPTH, Refusal};
 use super::open::{Open, Spot};
 use super::{Form, Node};
-use crate::config::secrets::holds_secret;
+use crate::config::secrets::{holds_secret, key_holds_secret};
 use crate::config::{Place, Problem};
 
 /// What came of a text.
@@ -163,12 +163,13 @@ impl<'t> Builder<'t> {
     }
 
     fn note_secret(&mut self, text: &str, place: Place) {
-        // A key is no secret. In a list the key is that of the list.
-        if self.open.last().is_none_or(Open::wants_key) {
-            return;
-        }
-        let path: Vec<&str> = self.open.iter().filter_map(|open| open.pending_key().map(Node::text)).collect();
-        let secret = holds_secret(&path, text, self.raw(place));
+        // A value in a list stands under the key of that list.
+        let secret = if self.open.last().is_some_and(Open::wants_key) {
+            key_holds_secret(self.raw(place))
+        } else {
+            let path: Vec<&str> = self.open.iter().filter_map(|open| open.pending_key().map(Node::text)).collect();
+            holds_secret(&path, text, self.raw(place))
+        };
         self.secrets.extend(secret.map(|part| place.start + part.start..place.start + part.end));
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Content, Entry, Form, Node, Scalar};
+use crate::config::secrets::shown_name;
 use crate::config::{Place, Problem};
 
 /// A list or mapping whose end has not come yet.
@@ -120,7 +121,10 @@ impl Pairs {
             return;
         };
         let line = first.key.place.line;
-        problems.push(Problem::error(key.place, format!("duplicate key `{}`: it is on line {line} too", scalar.text)));
+        problems.push(Problem::error(
+            key.place,
+            format!("duplicate key `{}`: it is on line {line} too", shown_name(&scalar.text)),
+        ));
         // Two `routes:` are most often two halves of one list: both are read, so that their own problems
         // show too.
         if spot == Spot::Top {

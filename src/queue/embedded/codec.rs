@@ -11,9 +11,10 @@ use uuid::Uuid;
 use super::desk::Desk;
 use crate::model::{Attempt, Attributes, DeliveryId, Event, Headers, Reason, Request, RequestId, Timestamp};
 
-/// The columns of `events`, as [`Record::read`] takes them.
-pub(super) const EVENT_COLUMNS: &str =
-    "e.request, e.id, e.source, e.type, e.subject, e.time, e.provider, e.route, e.data_start, e.data_length";
+/// A delivery with its event: the delivery's id, when it was accepted, its attempts, then what [`Record::read`] takes.
+pub(super) const SELECT_DELIVERY: &str = "SELECT p.id, p.accepted_at, p.attempts,
+     e.request, e.id, e.source, e.type, e.subject, e.time, e.provider, e.route, e.data_start, e.data_length
+     FROM pending AS p LEFT JOIN events AS e ON e.row = p.event WHERE p.row = ?1";
 
 /// An event's row, without its request.
 #[derive(Debug)]
@@ -145,7 +146,7 @@ pub(super) fn reason(word: &str) -> Reason {
 // === impl Record ===
 
 impl Record {
-    /// Reads [`EVENT_COLUMNS`], which begin at column `at`.
+    /// Reads the event's columns of [`SELECT_DELIVERY`], which begin at column `at`.
     pub(super) fn read(row: &Row<'_>, at: usize) -> Result<Self, CodecError> {
         let request: Option<i64> = row.get(at)?;
         let request = request.ok_or(CodecError::Missing("event"))?;

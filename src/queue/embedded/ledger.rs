@@ -1,6 +1,6 @@
 //! What is known without reading: the lanes, how much waits in each, and what is claimed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::model::{Lane, Reason};
@@ -15,10 +15,14 @@ struct Inner {
     rows: HashMap<Lane, i64>,
     lanes: HashMap<i64, Depth>,
     claimed: HashSet<i64>,
-    /// How many readers hold a snapshot.
-    reading: usize,
-    /// What was settled since the oldest of those snapshots may have been taken.
-    settled: HashSet<i64>,
+    /// Counts what is settled and who begins to read: which was first.
+    turn: u64,
+    /// In which turn each of those who read now began.
+    reading: BTreeSet<u64>,
+    /// In which turn each row was settled last, for those who read now.
+    settled: HashMap<i64, u64>,
+    /// The same by turn: what nobody needs any more is in front.
+    settled_in_turn: VecDeque<(u64, i64)>,
 }
 
 /// What a transaction changes in the ledger once it is committed.
@@ -31,7 +35,10 @@ pub(super) struct Changes {
 
 /// While it lives, what is settled is remembered for those who read.
 #[derive(Debug)]
-pub(super) struct Reading<'a>(&'a Ledger);
+pub(super) struct Reading<'a> {
+    ledger: &'a Ledger,
+    since: u64,
+}
 
 /// A claim that no lease holds yet; dropped, it is given back.
 #[derive(Debug)]
@@ -72,9 +79,9 @@ impl Ledger {
     }
 
     /// Claims a delivery that a reader saw.
-    pub(super) fn try_claim(self: &Arc<Self>, row: i64, _reading: &Reading<'_>) -> Claiming {
+    pub(super) fn try_claim(self: &Arc<Self>, row: i64, reading: &Reading<'_>) -> Claiming {
         let mut inner = self.inner();
-        if inner.settled.contains(&row) {
+        if inner.settled.get(&row).is_some_and(|turn| *turn > reading.since) {
             return Claiming::Settled;
         }
         if !inner.claimed.insert(row) {
@@ -90,8 +97,10 @@ impl Ledger {
 
     /// Begins a read. To be called before the snapshot is taken.
     pub(super) fn begin_reading(&self) -> Reading<'_> {
-        self.inner().reading += 1;
-        Reading(self)
+        let mut inner = self.inner();
+        let since = inner.next_turn();
+        inner.reading.insert(since);
+        Reading { ledger: self, since }
     }
 
     /// Enters what a commit changed.
@@ -109,9 +118,7 @@ impl Ledger {
         }
         for row in changes.settled {
             inner.claimed.remove(&row);
-            if inner.reading > 0 {
-                inner.settled.insert(row);
-            }
+            inner.settle(row);
         }
     }
 
@@ -160,6 +167,34 @@ impl Claims for Ledger {
     }
 }
 
+// === impl Inner ===
+
+impl Inner {
+    fn next_turn(&mut self) -> u64 {
+        self.turn += 1;
+        self.turn
+    }
+
+    fn settle(&mut self, row: i64) {
+        if !self.reading.is_empty() {
+            let turn = self.next_turn();
+            self.settled.insert(row, turn);
+            self.settled_in_turn.push_back((turn, row));
+        }
+    }
+
+    /// Forgets what was settled before any of those began who still read.
+    fn end_reading(&mut self, since: u64) {
+        self.reading.remove(&since);
+        let oldest = self.reading.first().copied().unwrap_or(u64::MAX);
+        while let Some((turn, row)) = self.settled_in_turn.pop_front_if(|(turn, _)| *turn < oldest) {
+            if self.settled.get(&row) == Some(&turn) {
+                self.settled.remove(&row);
+            }
+        }
+    }
+}
+
 // === impl Changes ===
 
 impl Changes {
@@ -189,11 +224,7 @@ impl Changes {
 
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        let mut inner = self.0.inner();
-        inner.reading = inner.reading.saturating_sub(1);
-        if inner.reading == 0 {
-            inner.settled.clear();
-        }
+        self.ledger.inner().end_reading(self.since);
     }
 }
 
@@ -235,6 +266,28 @@ mod tests {
         drop(reading);
         let next = ledger.begin_reading();
         assert!(matches!(ledger.try_claim(7, &next), Claiming::Done(_)));
+    }
+
+    #[test]
+    fn what_was_settled_is_kept_for_those_who_read_only() {
+        let ledger = Arc::new(Ledger::default());
+        let settle = |row| {
+            let mut changes = Changes::default();
+            changes.settled(row);
+            ledger.apply(changes);
+        };
+        settle(1);
+        let old = ledger.begin_reading();
+        settle(2);
+        let young = ledger.begin_reading();
+        settle(3);
+        assert!(matches!(ledger.try_claim(1, &old), Claiming::Done(_)));
+        assert!(matches!(ledger.try_claim(2, &old), Claiming::Settled));
+        assert!(matches!(ledger.try_claim(2, &young), Claiming::Done(_)), "its snapshot shows it as it is");
+        drop(old);
+        assert_eq!(ledger.inner().settled.keys().copied().collect::<Vec<_>>(), [3]);
+        drop(young);
+        assert!(ledger.inner().settled.is_empty() && ledger.inner().settled_in_turn.is_empty());
     }
 
     #[test]

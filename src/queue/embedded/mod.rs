@@ -293,6 +293,10 @@ impl Queue for Embedded {
     }
 
     fn health(&self) -> Result<(), QueueError> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if writer.as_ref().is_some_and(JoinHandle::is_finished) {
+            return Err(QueueError::Store { detail: "the writer has ended: restart the gateway".to_owned() });
+        }
         self.door.health()
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Semaphore;
 
-use super::codec::{self, CodecError, EVENT_COLUMNS, Record};
+use super::codec::{self, CodecError, Record};
 use super::failure::{is_damage, queue_error};
 use super::ledger::{Claim, Claiming, Ledger, Reading};
 use super::schema;
@@ -215,11 +215,7 @@ impl Loader<'_> {
 
     /// Reads the delivery in `row`; `id` is set as soon as it is known, for the log.
     fn read(&mut self, row: i64, id: &mut DeliveryId) -> Result<Delivery, CodecError> {
-        let sql = format!(
-            "SELECT p.id, p.accepted_at, p.attempts, {EVENT_COLUMNS}
-             FROM pending AS p LEFT JOIN events AS e ON e.row = p.event WHERE p.row = ?1"
-        );
-        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut statement = self.connection.prepare_cached(codec::SELECT_DELIVERY)?;
         let mut rows = statement.query([row])?;
         let columns = rows.next()?.ok_or(CodecError::Missing("row"))?;
         *id = codec::delivery_id(columns, 0)?;

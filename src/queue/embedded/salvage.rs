@@ -11,10 +11,13 @@ use super::schema::{self, OpenError, ROW_TABLES, Stock};
 use crate::model::Timestamp;
 use crate::queue::QueueError;
 
-/// After so many rows in a row that cannot be read, the rest of a table is given up.
-const MISSES: i64 = 100_000;
+/// After so many rows in a row that cannot be read, a table is given up, but for its other end.
+const MISSES: u32 = 20_000;
 /// How many events without deliveries are named in the log; all are counted.
 const NAMED: i64 = 100;
+
+/// After so many rows the log is let go: else it would grow as large as the database.
+const BATCH: u64 = 10_000;
 
 /// How a table was copied.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +25,7 @@ struct Copied {
     kept: u64,
     /// At most this many: row numbers that could not be read.
     lost: u64,
-    /// Whether the rest of the table could not be reached.
+    /// Whether part of the table could not be reached, and nobody knows how many rows it had.
     broken_off: bool,
 }
 
@@ -92,13 +95,17 @@ fn copy_all(from: &Path, to: &Connection) -> rusqlite::Result<()> {
         tracing::error!("nothing of the damaged database could be read");
         return Ok(());
     };
-    let transaction = to.unchecked_transaction()?;
+    // Nothing is written through it: this lets SQLite read a file that was cut off, which it refuses else.
+    if let Err(error) = source.pragma_update(None, "writable_schema", true) {
+        tracing::warn!(%error, "a database that was cut off cannot be read");
+    }
+    to.execute_batch("BEGIN")?;
     for (table, columns) in ROW_TABLES {
         report(table, copy_rows(&source, to, table, columns)?);
     }
     report("remembered", copy_remembered(&source, to)?);
     drop_strays(to)?;
-    transaction.commit()
+    to.execute_batch("COMMIT")
 }
 
 fn report(table: &str, Copied { kept, lost, broken_off }: Copied) {
@@ -115,22 +122,25 @@ fn copy_rows(source: &Connection, to: &Connection, table: &str, columns: &[&str]
     let read = format!("SELECT row, {names} FROM {table} WHERE row >= ?1 ORDER BY row");
     let insert = insert(table, &format!("row, {names}"), columns.len() + 1);
     let mut copied = Copied::default();
+    let last = last_row(source, table).unwrap_or(i64::MAX);
     let (mut next, mut misses) = (i64::MIN, 0);
-    loop {
-        let ended = copy_run(source, to, &read, &insert, &mut next, &mut copied)?;
-        match ended {
+    while misses < MISSES {
+        match copy_run(source, to, &read, &insert, &mut next, &mut copied)? {
             Run::End => return Ok(copied),
             Run::Broken { progress: true } => misses = 0,
             Run::Broken { progress: false } => misses += 1,
         }
+        copied.lost += 1;
         // The first row is not known where even that cannot be read: rows count from 1.
-        if misses > MISSES || (next > 1 && last_row(source, table).is_some_and(|last| next > last)) {
-            copied.broken_off = misses > MISSES;
+        next = next.max(0).saturating_add(1);
+        if next > last {
             return Ok(copied);
         }
-        copied.lost += 1;
-        next = next.max(0).saturating_add(1);
     }
+    // Too large a gap to go through: once more, from the other end.
+    copied.broken_off = true;
+    copy_run(source, to, &format!("{read} DESC"), &insert, &mut next, &mut copied)?;
+    Ok(copied)
 }
 
 enum Run {
@@ -206,7 +216,12 @@ fn insert(table: &str, columns: &str, width: usize) -> String {
 /// Stores a row. One that does not fit, because a damaged page shows another's bytes, is lost.
 fn store(to: &Connection, insert: &str, values: Vec<Value>, copied: &mut Copied) -> rusqlite::Result<()> {
     match to.prepare_cached(insert)?.execute(params_from_iter(values)) {
-        Ok(_) => copied.kept += 1,
+        Ok(_) => {
+            copied.kept += 1;
+            if copied.kept % BATCH == 0 {
+                to.execute_batch("COMMIT; BEGIN")?;
+            }
+        }
         Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => copied.lost += 1,
         Err(error) => return Err(error),
     }

@@ -16,6 +16,7 @@ const APPLICATION_ID: i64 = 0x686b_7377;
 const PAGE_SIZE: u64 = 8192;
 /// In pages: 4 MB. Measured; a longer log makes recovery and reads slower, a shorter one syncs the database too often.
 const CHECKPOINT_PAGES: i64 = 500;
+const LOG_BYTES: i64 = 32 << 20;
 /// Only another program, such as a shell, can make us wait.
 const BUSY: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 64;
@@ -152,6 +153,8 @@ fn set_up(connection: &Connection, path: &Path, max_size: Option<u64>) -> Result
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    // After a burst the log is cut back; else it would keep the largest size it ever had.
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     // Off for good: see TABLES. The bundled library has it on.
     connection.pragma_update(None, "foreign_keys", false)?;
     if let Some(bytes) = max_size {

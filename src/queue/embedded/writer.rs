@@ -37,7 +37,6 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, QueueError>>;
 ///
 /// The channel has no bound of its own, so nobody ever blocks on it: appends are bounded by the [`Door`], the rest by the
 /// leases that live.
-#[derive(Debug)]
 pub(super) enum Command {
     /// Part of a group.
     Write(Write),
@@ -48,14 +47,12 @@ pub(super) enum Command {
 }
 
 /// What is committed in groups.
-#[derive(Debug)]
 pub(super) enum Write {
     Append { batch: Append, ticket: Ticket, reply: Reply<Appended> },
     Settle { settle: Settle, reply: Option<Reply<()>> },
 }
 
 /// The writer.
-#[derive(Debug)]
 pub(super) struct Writer {
     desk: Desk,
     commands: Receiver<Command>,

@@ -139,6 +139,22 @@ async fn a_damaged_index_costs_nothing() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_cut_off_costs_what_was_cut_off() {
+    for (tenths, at_least) in [(9, EVENTS / 2), (1, 0)] {
+        let directory = filled(many()).await;
+        let file = OpenOptions::new().write(true).open(directory.path().join("queue.db")).unwrap();
+        let length = file.metadata().unwrap().len();
+        file.set_len(length / 10 * tenths).unwrap();
+        let queue = open(directory.path(), &clock());
+        let kept = leased(&queue, &lane("crm")).await.len() + corrupt(&queue).await;
+        assert!((at_least..EVENTS).contains(&kept), "{kept} are kept of {EVENTS} in {tenths}/10 of the file");
+        assert_eq!(set_aside(directory.path()), 1);
+        assert_eq!(queue.append(sample::one("after", &[lane("erp")])).await.unwrap().leases.len(), 1);
+        queue.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_database_is_set_aside_and_the_gateway_starts() {
     let directory = tempfile::tempdir().unwrap();
     for (round, garbage) in [b"not a database at all".repeat(1000), vec![0xff; 100_000]].into_iter().enumerate() {
