@@ -218,7 +218,7 @@ fn store(to: &Connection, insert: &str, values: Vec<Value>, copied: &mut Copied)
     match to.prepare_cached(insert)?.execute(params_from_iter(values)) {
         Ok(_) => {
             copied.kept += 1;
-            if copied.kept % BATCH == 0 {
+            if copied.kept.is_multiple_of(BATCH) {
                 to.execute_batch("COMMIT; BEGIN")?;
             }
         }

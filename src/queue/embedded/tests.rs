@@ -27,7 +27,7 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = scratch();
         let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(1_700_000_000)));
         let queue = open(directory.path(), &clock);
         Self { directory, clock, queue, crashed: Vec::new() }
@@ -46,7 +46,7 @@ impl Bench for Home {
     /// The files as they lie while the home is open: what a power cut would leave.
     fn crash(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            let image = tempfile::tempdir().unwrap();
+            let image = scratch();
             for name in ["queue.db", "queue.db-wal"] {
                 let from = self.directory.path().join(name);
                 if from.exists() {
@@ -59,6 +59,11 @@ impl Bench for Home {
             self.crashed.push((directory, queue));
         })
     }
+}
+
+/// In memory where there is a file system for that: thousands of commits, of which none is to outlive the machine.
+fn scratch() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 fn open(directory: &Path, clock: &Arc<ManualClock>) -> Arc<Embedded> {
