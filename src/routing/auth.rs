@@ -52,7 +52,7 @@ pub(super) fn verifier(
         }
         return None;
     };
-    let secrets = secrets(route, problems);
+    let secrets = secrets(route, problems)?;
     let id = event_id(provider);
     let mut found = Problems::new();
     let verifier = Verifier::compile(auth, &secrets, &id, public_url, &mut found);
@@ -65,10 +65,15 @@ pub(super) fn verifier(
     verifier
 }
 
-fn secrets(route: &file::Route, problems: &mut Problems) -> Vec<At<NamedSecret>> {
+/// The secrets of a route; `None` where it gives them in a way that leaves nothing to check them by.
+fn secrets(route: &file::Route, problems: &mut Problems) -> Option<Vec<At<NamedSecret>>> {
     if let (Some(_), Some(several)) = (&route.secret, &route.secrets) {
         problems
             .push(Problem::error(several.place, "the route has both `secret` and `secrets`").expected("one of them"));
+    }
+    if let Some(several) = route.secrets.as_ref().filter(|several| several.is_empty()) {
+        problems.push(Problem::error(several.place, "there is no secret in `secrets`").expected("a name and a value"));
+        return None;
     }
     let mut all = Vec::new();
     if let Some(secret) = &route.secret {
@@ -77,7 +82,7 @@ fn secrets(route: &file::Route, problems: &mut Problems) -> Vec<At<NamedSecret>>
     for (name, secret) in route.secrets.iter().flat_map(|secrets| secrets.value.iter()) {
         all.push(At::new(NamedSecret::new(name.value.as_str(), secret.value.clone()), secret.place));
     }
-    all
+    Some(all)
 }
 
 /// Where the provider's event id is, for `{id}` in signed content. What is wrong with it is the normalizer's to say.

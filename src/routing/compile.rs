@@ -42,7 +42,10 @@ pub fn compile(file: &file::ConfigFile, given: &Given, problems: &mut Problems) 
         targets: compiler.targets.clone(),
     };
     check_names(file, problems);
-    check_unused(file, problems);
+    // A part that could not be read may be what uses them.
+    if !problems.any_error() {
+        check_unused(file, problems);
+    }
     let mut claimed = matchit::Router::new();
     for route in &file.routes {
         compiler.add(route, &mut table, &mut claimed, problems);

@@ -64,7 +64,7 @@ impl DeliveryMetrics {
         Ok(metrics)
     }
 
-    pub(super) fn attempted(&self, lane: &Lane, target: &Target, outcome: &Outcome, duration: Duration) {
+    pub(super) fn attempted(&self, lane: &Lane, target: &Target, outcome: Outcome, duration: Duration) {
         self.attempts.with_label_values(&[&*lane.route, &*target.name, outcome.reason_label()]).inc();
         self.duration.with_label_values(&[&*target.name]).observe(duration.as_secs_f64());
     }

@@ -26,7 +26,7 @@ pub(super) async fn attempt(workshop: Arc<Workshop>, lease: Lease, wake: Arc<Wak
     let now = workshop.clock.now();
     let verdict = target.retry.decide(&answer, number, lease.accepted_at, now, (workshop.dice)());
     let attempt = record(&answer, verdict, number, at, duration);
-    workshop.metrics.attempted(&lease.lane, target, &answer.outcome, duration);
+    workshop.metrics.attempted(&lease.lane, target, attempt.outcome, duration);
     log(&lease, target, &attempt, verdict);
     settle(&workshop, lease, target, attempt, verdict, now, &wake).await;
 }
