@@ -166,10 +166,11 @@ fn unknown_and_duplicate_keys_are_errors_everywhere() {
 fn auth_is_never_off_by_omission() {
     check(&GOOD.replace("    auth: none\n", "")).assert_problem(4, &["auth"]);
     let with = |secret: &str| GOOD.replace("    auth: none\n", &format!("    provider: sparkbox\n{secret}"));
-    assert_eq!(check(&with("")).code, Some(1), "a provider that signs, and no secret");
+    // A provider that signs, and no secret: the sixth line names the provider.
+    check(&with("")).assert_problem(6, &["needs a secret"]);
+    check(&with("    secrets: {}\n")).assert_problem(6, &["needs a secret"]);
     check(&with("    secret: ''\n")).assert_problem(7, &["secret"]);
     check(&with("    secrets: { a: x, b: '' }\n")).assert_problem(7, &[]);
-    check(&with("    secrets: {}\n")).assert_problem(7, &[]);
     check(&with("    secret: '${HOOKSWITCH_TEST_EMPTY:-}'\n")).assert_problem(7, &[]);
     assert_eq!(check(&with("    secret: x\n")).code, Some(0));
 }
