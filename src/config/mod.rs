@@ -2,7 +2,7 @@
 //!
 //! Reading goes in steps, each its own file: [`load`] finds and bounds the text, `tree` parses it to
 //! nodes that know their place, `interpolate` fills in `${...}`, `decode` turns nodes into the types
-//! of [`file`], collecting every [`Problem`]. What runs is another type, `routing::RouteTable`: the
+//! of [`mod@file`], collecting every [`Problem`]. What runs is another type, `routing::RouteTable`: the
 //! two never mix. [`render`] shows problems to people and programs, and `secrets` says which parts of the
 //! text it must not show.
 
