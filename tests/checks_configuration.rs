@@ -168,7 +168,7 @@ fn auth_is_never_off_by_omission() {
     let with = |secret: &str| GOOD.replace("    auth: none\n", &format!("    provider: sparkbox\n{secret}"));
     // A provider that signs, and no secret: the sixth line names the provider.
     check(&with("")).assert_problem(6, &["needs a secret"]);
-    check(&with("    secrets: {}\n")).assert_problem(6, &["needs a secret"]);
+    check(&with("    secrets: {}\n")).assert_problem(7, &["secrets"]);
     check(&with("    secret: ''\n")).assert_problem(7, &["secret"]);
     check(&with("    secrets: { a: x, b: '' }\n")).assert_problem(7, &[]);
     check(&with("    secret: '${HOOKSWITCH_TEST_EMPTY:-}'\n")).assert_problem(7, &[]);

@@ -63,8 +63,22 @@ RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
 cargo test --locked --all-features --doc
 
 say "tests"
+# What judges against published vectors needs their place; see .ci/run.
+targets=(--lib --bins)
+for file in tests/*.rs; do
+  name=$(basename "$file" .rs) needs=
+  case $name in
+    jsonpath_compliance) needs=HOOKSWITCH_JSONPATH_CTS ;;
+    official_vectors) needs=HOOKSWITCH_VECTORS ;;
+  esac
+  if [ -n "$needs" ] && [ -z "${!needs:-}" ]; then
+    echo "left out: $file, because $needs is not set" >&2
+  else
+    targets+=(--test "$name")
+  fi
+done
 if has cargo-nextest; then
-  cargo nextest run --locked --all-features --no-fail-fast
+  cargo nextest run --locked --all-features --no-fail-fast "${targets[@]}"
 else
-  cargo test --locked --all-features --lib --bins --tests --no-fail-fast
+  cargo test --locked --all-features --no-fail-fast "${targets[@]}"
 fi
