@@ -1,5 +1,5 @@
 //! The gateway as a running thing: requests in by [`ingress`], deliveries out by [`worker`], the
-//! configuration swapped by [`reload`], all of it put together in [`assemble`].
+//! configuration swapped by [`reload`], all of it put together by [`Assembly`].
 
 mod assemble;
 mod configuration;

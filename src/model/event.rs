@@ -1,5 +1,6 @@
 //! One normalized occurrence.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -35,8 +36,7 @@ pub struct Attributes {
 /// data.
 ///
 /// A request may carry many events. They share the [`Request`], so the bytes are in memory, and
-/// in the queue, once.
-#[derive(Debug)]
+/// in the queue, once. Its `Debug` shows the id and nothing of the payload.
 pub struct Event {
     attributes: Attributes,
     request: Arc<Request>,
@@ -98,6 +98,13 @@ impl Event {
     #[must_use]
     pub const fn document(&self) -> &Value {
         &self.document
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Attributes { id, route, .. } = &self.attributes;
+        f.debug_struct("Event").field("id", id).field("route", route).field("data", &self.data).finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The first stage: a request, read to its end within its bounds.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::expr::RequestScope;
 use crate::model::{Clock, Timestamp};
 
-/// A request, read to its end within its bounds. Nothing in it is to be believed yet.
-#[derive(Debug)]
+/// A request, read to its end within its bounds. Nothing in it is to be believed yet. Its `Debug` shows nothing that
+/// the sender wrote: there are credentials in it.
 pub struct Received {
     /// The method.
     pub method: Method,
@@ -149,6 +150,15 @@ impl Received {
             envelope: None,
             data: &self.body,
         }
+    }
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received")
+            .field("received_at", &self.received_at)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -10,8 +10,8 @@ use crate::expr::RequestScope;
 use crate::model::{NamedSecret, Timestamp};
 use crate::pipeline::Received;
 
-/// A request that is about to be signed.
-#[derive(Debug, Clone)]
+/// A request that is about to be signed. Once it is, it holds a credential: it has no `Debug`.
+#[derive(Clone)]
 pub struct Unsigned {
     /// The method.
     pub method: Method,
