@@ -24,7 +24,8 @@ fn rendered() -> Vec<Value> {
         .arg(folder("kubernetes"))
         .output()
         .expect("kubectl: run tests/run.sh, which fetches it, or install the Debian package kubernetes-client");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}(kubectl before 1.21 does not know `labels` and `options`)");
     let text = String::from_utf8(output.stdout).unwrap();
     let documents: Vec<Value> = text
         .split("\n---\n")

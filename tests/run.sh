@@ -45,6 +45,7 @@ cargo_deny() {
 }
 
 from_debian promtool prometheus usr/bin/promtool
+# Debian 13 or later: what 12 has, kubectl 1.20, is too old to render deploy/.
 from_debian kubectl kubernetes-client usr/bin/kubectl
 cargo_deny
 
