@@ -6,6 +6,7 @@
 
 mod lane;
 mod metrics;
+mod quiet;
 mod settle;
 mod wake;
 
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use self::lane::LaneTask;
 pub use self::metrics::DeliveryMetrics;
+use self::quiet::Quiet;
 use self::wake::Wake;
 use super::destinations::Destinations;
 use crate::model::{Clock, Lane};
@@ -44,6 +46,7 @@ pub struct Workshop {
     /// What is counted.
     pub metrics: DeliveryMetrics,
     destinations: Destinations,
+    quiet: Quiet,
 }
 
 /// The running lanes.
@@ -79,7 +82,16 @@ impl Workshop {
         dice: fn() -> f64,
         metrics: DeliveryMetrics,
     ) -> Self {
-        Self { table, queue, clock, client, dice, metrics, destinations: Destinations::default() }
+        Self {
+            table,
+            queue,
+            clock,
+            client,
+            dice,
+            metrics,
+            destinations: Destinations::default(),
+            quiet: Quiet::default(),
+        }
     }
 }
 

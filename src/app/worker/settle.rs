@@ -27,7 +27,7 @@ pub(super) async fn attempt(workshop: Arc<Workshop>, lease: Lease, wake: Arc<Wak
     let verdict = target.retry.decide(&answer, number, lease.accepted_at, now, (workshop.dice)());
     let attempt = record(&answer, verdict, number, at, duration);
     workshop.metrics.attempted(&lease.lane, target, attempt.outcome, duration);
-    log(&lease, target, &attempt, verdict);
+    log(&workshop, &lease, target, &attempt, verdict);
     settle(&workshop, lease, target, attempt, verdict, now, &wake).await;
 }
 
@@ -100,18 +100,30 @@ fn unsettled(lane: &Lane, error: &QueueError) {
     );
 }
 
-fn log(lease: &Lease, target: &Target, attempt: &Attempt, verdict: Verdict) {
+fn log(workshop: &Workshop, lease: &Lease, target: &Target, attempt: &Attempt, verdict: Verdict) {
     let (route, delivery, destination) = (&*lease.lane.route, &*lease.lane.delivery, &*target.name);
     let (id, number, status) = (lease.id, attempt.number, attempt.status);
     let reason = attempt.outcome.reason_label();
     match verdict {
         Verdict::Ack => tracing::debug!(route, delivery, destination, %id, number, status, "delivered"),
-        Verdict::RetryAt(at) => {
-            tracing::warn!(route, delivery, destination, %id, number, status, reason, next = %at, "attempt failed: {}", attempt.detail);
+        Verdict::RetryAt(next) => {
+            let Some(held_back) = workshop.quiet.may_say(&lease.lane, attempt.at) else { return };
+            tracing::warn!(
+                route, delivery, destination, %id, number, status, reason, %next, held_back,
+                "attempt failed: {}; {}", attempt.detail, next_step_of(attempt)
+            );
         }
         Verdict::DeadLetter(why) => tracing::error!(
             route, delivery, destination, %id, number, status, reason, dead = %why,
             "dead letter: {}; {}", attempt.detail, why.next_step()
         ),
+    }
+}
+
+/// What a person can do about a failed attempt.
+const fn next_step_of(attempt: &Attempt) -> &'static str {
+    match attempt.outcome {
+        Outcome::Delivered => "",
+        Outcome::Retry(reason) | Outcome::DeadLetter(reason) => reason.next_step(),
     }
 }
