@@ -28,7 +28,7 @@ impl Check {
                     let (routes, deliveries, destinations) =
                         (table.routes().len(), table.lanes().count(), table.targets().count());
                     say(&format!(
-                        "{}: would load: {routes} routes, {deliveries} deliveries, {destinations} destinations",
+                        "{}: would load: routes {routes}, deliveries {deliveries}, destinations {destinations}",
                         self.file.config.display()
                     ));
                 }
@@ -38,7 +38,7 @@ impl Check {
                 self.report(&error.source, &error.problems);
                 if self.output == Format::Text {
                     let errors = error.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-                    say(&format!("{}: would not load: {errors} problem(s)", self.file.config.display()));
+                    say(&format!("{}: would not load: problems {errors}", self.file.config.display()));
                 }
                 Exit::Failed
             }

@@ -34,14 +34,15 @@ pub(super) fn provider(
 
 /// The verifier of a route: its own scheme before its provider's. Never off by omission.
 pub(super) fn verifier(
-    route: &file::Route,
+    route: &At<file::Route>,
     provider: Option<&file::Provider>,
     public_url: Option<&str>,
     problems: &mut Problems,
 ) -> Option<Verifier> {
     let auth = route.auth.as_ref().or_else(|| provider.map(|provider| &provider.auth));
     let Some(auth) = auth else {
-        if route.provider.is_none() {
+        // Where it is there but cannot be read, that is said already.
+        if route.provider.is_none() && !problems.any_error_in(route.place) {
             problems.push(
                 Problem::error(
                     route.name.place,
@@ -53,6 +54,10 @@ pub(super) fn verifier(
         return None;
     };
     let secrets = secrets(route, problems)?;
+    if secrets.is_empty() && problems.any_error_in(route.place) {
+        // The secret may be what could not be read: that it is missing would be a second problem.
+        return None;
+    }
     let id = event_id(provider);
     let mut found = Problems::new();
     let verifier = Verifier::compile(auth, &secrets, &id, public_url, &mut found);

@@ -97,7 +97,7 @@ impl Compiler<'_> {
 
     fn route(
         &self,
-        file: &file::Route,
+        file: &At<file::Route>,
         name: &Arc<str>,
         lanes: Vec<(Lane, Option<Filter>)>,
         problems: &mut Problems,
