@@ -135,7 +135,7 @@ impl Selector {
 fn unknown(text: &str, kind: &str) -> ExprError {
     let forms = format!("one of {FORMS}");
     let expected = match nearest(kind, &KINDS) {
-        Some(meant) if meant != kind => format!("did you mean `{meant}:`? A selector is {forms}"),
+        Some(meant) if meant != kind => format!("`{meant}:`, perhaps; a selector is {forms}"),
         _ => forms,
     };
     ExprError::new(format!("`{text}` is no selector")).expecting(expected)
@@ -303,7 +303,7 @@ mod tests {
             assert!(Selector::parse(text).is_err(), "{text}");
         }
         let expected = Selector::parse("hedaer:X").unwrap_err().expected.unwrap();
-        assert!(expected.starts_with("did you mean `header:`?"), "{expected}");
+        assert!(expected.starts_with("`header:`, perhaps"), "{expected}");
         assert!(Selector::parse("type").unwrap_err().expected.unwrap().contains("`$.json.path`"));
     }
 

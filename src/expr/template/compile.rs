@@ -193,7 +193,7 @@ fn misplaced(key: &str, form: Option<&str>) -> ExprError {
         _ => format!("`{key}` is unknown: keys that start with `$` say how a value is made"),
     };
     let expected = match nearest(key, &KEYS) {
-        Some(meant) if !known && key.starts_with('$') => format!("did you mean `{meant}`?"),
+        Some(meant) if !known && key.starts_with('$') => format!("`{meant}`, perhaps"),
         _ => format!("{FORMS_IN_WORDS}; `$literal` also holds keys that start with `$`"),
     };
     ExprError::new(message).expecting(expected)
