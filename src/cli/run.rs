@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::open_files;
 use crate::admin::Admin;
 use crate::app::server::{self, ConnectionBounds};
 use crate::app::{Assembly, Gateway, StartError};
@@ -54,6 +55,7 @@ impl Running {
         surroundings: Box<dyn Surroundings + Send + Sync>,
     ) -> Result<Self, RunError> {
         let settings = table.settings.clone();
+        open_files::raise(settings.limits.max_connections);
         // Addresses first: a second gateway on this machine is told so before it touches the queue.
         let listener = bind(settings.listen, "listen").await?;
         let admin_listener = bind(settings.admin_listen, "admin.listen").await?;
