@@ -153,6 +153,39 @@ fn what_waits_for_a_removed_delivery_becomes_a_dead_letter_that_says_so() {
 }
 
 #[test]
+fn a_route_that_is_put_back_while_its_attempt_is_under_way_goes_on() {
+    let destination = Destination::start();
+    let with = |name: &str| {
+        format!(
+            "
+destinations:
+  warehouse: {{ url: '{}', concurrency: 1, retry: {{ initial: 1ms, max: 10ms }} }}
+routes:
+{}",
+            destination.url("/"),
+            route(name)
+        )
+    };
+    let gateway = Gateway::start(&with("in"));
+    destination.hold();
+    destination.answer_next([Answer::Status(500)]);
+    for id in ["1", "2", "3", "4", "5"] {
+        assert_eq!(post(&gateway, "/in", id).status, 202);
+    }
+    // One attempt is under way, another waits for its turn, and the rest waits behind them.
+    destination.wait_for(1);
+    for name in ["other", "in"] {
+        gateway.write_routes(&with(name));
+        assert_eq!(gateway.admin("POST", "/-/reload").status, 200);
+    }
+    destination.release();
+    gateway.wait_until_drained();
+    let arrived = destination.arrived().len() as f64;
+    let dead = gateway.metric("hookswitch_dead_letters", &[]);
+    assert_eq!((arrived, dead), (6.0, 0.0), "five deliveries, one of them twice");
+}
+
+#[test]
 fn a_route_that_was_removed_while_the_gateway_was_down_loses_nothing_either() {
     let destination = Destination::start();
     destination.always("/", Answer::Status(500));
