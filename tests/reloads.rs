@@ -128,8 +128,9 @@ fn what_waits_for_a_removed_route_becomes_a_dead_letter_that_says_so() {
     destination.wait_for(2);
     gateway.write_routes(&(destinations(&destination) + &route("stays")));
     assert_eq!(gateway.admin("POST", "/-/reload").status, 200);
-    gateway.wait_for_log(&["removed"]);
+    gateway.wait_for_log(&["goes", "warehouse", "route_removed"]);
     gateway.wait_for_metric("hookswitch_dead_letters", &[("route", "goes")], 1.0);
+    gateway.wait_for_metric("hookswitch_deliveries_total", &[("route", "goes"), ("outcome", "dead")], 1.0);
     destination.always("/", Answer::Status(200));
     gateway.wait_until_drained();
     assert_eq!(gateway.metric("hookswitch_dead_letters", &[("route", "stays")]), 0.0);
@@ -148,7 +149,7 @@ fn what_waits_for_a_removed_delivery_becomes_a_dead_letter_that_says_so() {
     destination.wait_for(1);
     gateway.write_routes(&with("after"));
     assert_eq!(gateway.admin("POST", "/-/reload").status, 200);
-    gateway.wait_for_log(&["removed"]);
+    gateway.wait_for_log(&["in", "before", "delivery_removed"]);
     gateway.wait_for_metric("hookswitch_dead_letters", &[("delivery", "before")], 1.0);
 }
 
@@ -195,7 +196,7 @@ fn a_route_that_was_removed_while_the_gateway_was_down_loses_nothing_either() {
     gateway.kill9();
     gateway.write_routes(&(destinations(&destination) + &route("stays")));
     gateway.restart();
-    gateway.wait_for_log(&["removed"]);
+    gateway.wait_for_log(&["goes", "warehouse", "route_removed"]);
     gateway.wait_for_metric("hookswitch_dead_letters", &[("route", "goes")], 1.0);
 }
 

@@ -24,7 +24,7 @@ use self::wake::Wake;
 use super::destinations::Destinations;
 use crate::model::{Clock, Lane};
 use crate::pipeline::deliver::Client;
-use crate::queue::{Lease, Queue};
+use crate::queue::{Lease, Queue, Retired};
 use crate::routing::RouteTable;
 
 /// How many committed deliveries of one lane may wait in memory for it; further ones wait in the queue.
@@ -138,6 +138,16 @@ impl Lanes {
         wakes.retain(|_, wake| wake.strong_count() > 0);
         self.running.store(Arc::new(running));
         ending
+    }
+
+    /// Counts and names what was given up because its lane is gone.
+    pub(super) fn retired(&self, retired: &Retired) {
+        let Retired { lane, reason, count } = retired;
+        self.workshop.metrics.dead(lane, "", *count);
+        tracing::warn!(
+            route = &*lane.route, delivery = &*lane.delivery, %reason, count,
+            "dead letters: {}", reason.next_step()
+        );
     }
 
     /// Asks every lane to stop, and waits for the attempts under way. Cancel-safe: what is not waited for is given

@@ -71,7 +71,7 @@ async fn settle(
     };
     match (settled, verdict) {
         (Ok(()), Verdict::Ack) => workshop.metrics.delivered(&lane, target, waited),
-        (Ok(()), Verdict::DeadLetter(_)) => workshop.metrics.dead(&lane, &target.name),
+        (Ok(()), Verdict::DeadLetter(_)) => workshop.metrics.dead(&lane, &target.name, 1),
         (Ok(()), Verdict::RetryAt(_)) => {}
         (Err(error), _) => unsettled(&lane, &error),
     }
@@ -84,7 +84,7 @@ pub(super) async fn removed(workshop: Arc<Workshop>, lease: Lease) {
         if workshop.table.load().has_route(&lane.route) { Reason::DeliveryRemoved } else { Reason::RouteRemoved };
     match workshop.queue.dead_letter(lease, reason, workshop.clock.now(), None).await {
         Ok(()) => {
-            workshop.metrics.dead(&lane, "");
+            workshop.metrics.dead(&lane, "", 1);
             tracing::warn!(route = &*lane.route, delivery = &*lane.delivery, %reason, "dead letter: {}", reason.next_step());
         }
         Err(error) => unsettled(&lane, &error),
