@@ -417,3 +417,28 @@ fn a_connection_may_carry_several_requests() {
     }
     destination.wait_for(3);
 }
+
+#[test]
+fn what_was_kept_for_a_client_that_went_away_is_delivered() {
+    const EVENTS: usize = 200;
+    let (destination, gateway) = start();
+    let body = |number: usize| format!(r#"{{"type":"t","id":"{number}"}}"#);
+    for number in 0..EVENTS {
+        let mut connection = Connection::open(gateway.address()).unwrap();
+        let body = body(number);
+        let head = format!("POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        connection.write(head.as_bytes()).unwrap();
+        // It does not wait for the answer.
+        drop(connection);
+    }
+    // The provider tries again. What was kept the first time is a duplicate now: nothing else will deliver it.
+    for number in 0..EVENTS {
+        assert_eq!(gateway.post("/open", &plain(), body(number).as_bytes()).status, 202);
+    }
+    gateway.wait_until_drained();
+    let arrived = destination.arrived();
+    let missing: Vec<usize> = (0..EVENTS)
+        .filter(|number| !arrived.iter().any(|arrived| arrived.json()["id"] == number.to_string()))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?} never came");
+}

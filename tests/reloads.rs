@@ -128,8 +128,9 @@ fn what_waits_for_a_removed_route_becomes_a_dead_letter_that_says_so() {
     destination.wait_for(2);
     gateway.write_routes(&(destinations(&destination) + &route("stays")));
     assert_eq!(gateway.admin("POST", "/-/reload").status, 200);
-    gateway.wait_for_log(&["removed"]);
+    gateway.wait_for_log(&["goes", "warehouse", "route_removed"]);
     gateway.wait_for_metric("hookswitch_dead_letters", &[("route", "goes")], 1.0);
+    gateway.wait_for_metric("hookswitch_deliveries_total", &[("route", "goes"), ("outcome", "dead")], 1.0);
     destination.always("/", Answer::Status(200));
     gateway.wait_until_drained();
     assert_eq!(gateway.metric("hookswitch_dead_letters", &[("route", "stays")]), 0.0);
@@ -148,8 +149,41 @@ fn what_waits_for_a_removed_delivery_becomes_a_dead_letter_that_says_so() {
     destination.wait_for(1);
     gateway.write_routes(&with("after"));
     assert_eq!(gateway.admin("POST", "/-/reload").status, 200);
-    gateway.wait_for_log(&["removed"]);
+    gateway.wait_for_log(&["in", "before", "delivery_removed"]);
     gateway.wait_for_metric("hookswitch_dead_letters", &[("delivery", "before")], 1.0);
+}
+
+#[test]
+fn a_route_that_is_put_back_while_its_attempt_is_under_way_goes_on() {
+    let destination = Destination::start();
+    let with = |name: &str| {
+        format!(
+            "
+destinations:
+  warehouse: {{ url: '{}', concurrency: 1, retry: {{ initial: 1ms, max: 10ms }} }}
+routes:
+{}",
+            destination.url("/"),
+            route(name)
+        )
+    };
+    let gateway = Gateway::start(&with("in"));
+    destination.hold();
+    destination.answer_next([Answer::Status(500)]);
+    for id in ["1", "2", "3", "4", "5"] {
+        assert_eq!(post(&gateway, "/in", id).status, 202);
+    }
+    // One attempt is under way, another waits for its turn, and the rest waits behind them.
+    destination.wait_for(1);
+    for name in ["other", "in"] {
+        gateway.write_routes(&with(name));
+        assert_eq!(gateway.admin("POST", "/-/reload").status, 200);
+    }
+    destination.release();
+    gateway.wait_until_drained();
+    let arrived = destination.arrived().len() as f64;
+    let dead = gateway.metric("hookswitch_dead_letters", &[]);
+    assert_eq!((arrived, dead), (6.0, 0.0), "five deliveries, one of them twice");
 }
 
 #[test]
@@ -162,7 +196,7 @@ fn a_route_that_was_removed_while_the_gateway_was_down_loses_nothing_either() {
     gateway.kill9();
     gateway.write_routes(&(destinations(&destination) + &route("stays")));
     gateway.restart();
-    gateway.wait_for_log(&["removed"]);
+    gateway.wait_for_log(&["goes", "warehouse", "route_removed"]);
     gateway.wait_for_metric("hookswitch_dead_letters", &[("route", "goes")], 1.0);
 }
 

@@ -1,5 +1,7 @@
 //! One request, from its head to its answer: the intake half of the line, stage by stage.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use http_body_util::Full;
@@ -16,7 +18,7 @@ use crate::pipeline::normalize::{Normalized, NotAnEvent};
 use crate::pipeline::receive::Bounds;
 use crate::pipeline::respond::Ending;
 use crate::pipeline::{Received, Verified};
-use crate::queue::Admission;
+use crate::queue::{Admission, QueueError};
 use crate::routing::{Limits, Route};
 
 /// How many events of a request ended how.
@@ -32,8 +34,8 @@ struct Tally {
 /// # Errors
 /// Where it is refused: then nothing of it is kept.
 pub(super) async fn exchange(
-    shared: &Shared,
-    route: &Route,
+    shared: &Arc<Shared>,
+    route: &Arc<Route>,
     limits: &Limits,
     path_params: Vec<(Box<str>, Box<str>)>,
     request: Request<Incoming>,
@@ -43,7 +45,7 @@ pub(super) async fn exchange(
     }
     let (head, body) = request.into_parts();
     let bounds = Bounds { max_body: route.max_body, body_timeout: limits.body_timeout };
-    let (received, _share) = Received::read(head, body, path_params, bounds, &shared.bodies, &*shared.clock).await?;
+    let (received, share) = Received::read(head, body, path_params, bounds, &shared.bodies, &*shared.clock).await?;
     if let Some((status, body)) = route.handshakes.answer(&received, Moment::BeforeAuth) {
         return Ok(json_response(status, &body));
     }
@@ -57,7 +59,14 @@ pub(super) async fn exchange(
     let now = verified.received().received_at;
     let normalized =
         route.normalizer.normalize(verified, request_id(now)).map_err(|why| invalid(shared, route, why))?;
-    store(shared, route, normalized, now).await
+    let (shared, route) = (Arc::clone(shared), Arc::clone(route));
+    // A client that goes away takes its request's future with it, perhaps between the commit and the dispatch. What was
+    // committed must still find its lane, so this part is a task of its own.
+    let stored = tokio::spawn(async move {
+        let _share = share;
+        store(&shared, &route, normalized, now).await
+    });
+    stored.await.unwrap_or(Err(Refusal::Unavailable(QueueError::Closed)))
 }
 
 fn verify(shared: &Shared, route: &Route, received: Received) -> Result<Verified, Refusal> {

@@ -35,11 +35,7 @@ impl Shared {
     pub(super) async fn retire_removed_lanes(&self) {
         let lanes: Vec<Lane> = self.table.load().lanes().cloned().collect();
         match self.queue.retire(&lanes, self.clock.now()).await {
-            Ok(0) => {}
-            Ok(count) => tracing::warn!(
-                count,
-                "deliveries whose route or delivery was removed are dead letters now: put it back and replay, or purge"
-            ),
+            Ok(retired) => retired.iter().for_each(|retired| self.lanes.retired(retired)),
             Err(error) => tracing::error!(%error, "cannot give up the deliveries of removed routes: they stay pending"),
         }
     }

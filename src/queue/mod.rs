@@ -56,8 +56,8 @@ pub trait Queue: Send + Sync + std::fmt::Debug + 'static {
 
     /// Dead-letters every pending delivery whose lane is none of `lanes`: with [`Reason::RouteRemoved`] where no
     /// lane of that route is left, else with [`Reason::DeliveryRemoved`]. Claimed ones, too: what comes of their last
-    /// attempt is entered still. Answers how many.
-    fn retire<'a>(&'a self, lanes: &'a [Lane], at: Timestamp) -> BoxFuture<'a, Result<u64, QueueError>>;
+    /// attempt is entered still. Answers which lanes had any, in their order, and how many.
+    fn retire<'a>(&'a self, lanes: &'a [Lane], at: Timestamp) -> BoxFuture<'a, Result<Vec<Retired>, QueueError>>;
 
     /// How many deliveries wait in each lane that has any, pending or dead. Cheap: it is asked at each scrape.
     fn depths(&self) -> Vec<Depth>;
@@ -137,6 +137,17 @@ pub struct Depth {
     pub pending: u64,
     /// Dead.
     pub dead: u64,
+}
+
+/// What was given up because nobody delivers to its lane any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retired {
+    /// The lane.
+    pub lane: Lane,
+    /// Whether its route is gone, or its delivery alone.
+    pub reason: Reason,
+    /// How many deliveries.
+    pub count: u64,
 }
 
 /// A delivery that ended without being made.

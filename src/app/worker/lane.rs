@@ -25,7 +25,8 @@ pub(super) struct LaneTask {
 const BATCH: usize = 64;
 /// How long a lane rests after the queue could not be read.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long a lane sleeps at most: a wrong clock is noticed by then.
+/// How long a lane goes without a look into the queue at most: by then it notices a clock that was set, and what was
+/// given back without a word.
 const LONG: Duration = Duration::from_secs(60);
 
 // === impl LaneTask ===
@@ -58,9 +59,12 @@ impl LaneTask {
                 }
             }
         }
-        // Leases that wait in the channel are given back as it is dropped.
         self.fresh.close();
         while under_way.join_next().await.is_some() {}
+        // Leases that wait in the channel are given back as it is dropped. Should the lane be there again by now, it
+        // has looked in vain for what was claimed here.
+        drop(self.fresh);
+        self.wake.by(self.workshop.clock.now());
     }
 
     /// How many deliveries may be under way: twice what the destination takes at once, so that one is being settled
@@ -77,7 +81,7 @@ impl LaneTask {
                 for lease in leased.leases {
                     self.attempt(lease, under_way);
                 }
-                leased.next_due
+                earlier(leased.next_due, Some(now.after(LONG)))
             }
             Err(error) => {
                 tracing::error!(route = &*self.lane.route, delivery = &*self.lane.delivery, %error, "cannot read the queue");

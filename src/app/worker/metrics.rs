@@ -75,7 +75,7 @@ impl DeliveryMetrics {
     }
 
     /// Also for deliveries that no attempt was made of: then `destination` is empty.
-    pub(super) fn dead(&self, lane: &Lane, destination: &str) {
-        self.deliveries.with_label_values(&[&*lane.route, &*lane.delivery, destination, "dead"]).inc();
+    pub(super) fn dead(&self, lane: &Lane, destination: &str, count: u64) {
+        self.deliveries.with_label_values(&[&*lane.route, &*lane.delivery, destination, "dead"]).inc_by(count);
     }
 }

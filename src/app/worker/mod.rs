@@ -11,10 +11,11 @@ mod settle;
 mod wake;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,7 +26,7 @@ use self::wake::Wake;
 use super::destinations::Destinations;
 use crate::model::{Clock, Lane};
 use crate::pipeline::deliver::Client;
-use crate::queue::{Lease, Queue};
+use crate::queue::{Lease, Queue, Retired};
 use crate::routing::RouteTable;
 
 /// How many committed deliveries of one lane may wait in memory for it; further ones wait in the queue.
@@ -55,8 +56,9 @@ pub struct Lanes {
     workshop: Arc<Workshop>,
     /// Read at each dispatch without a lock; replaced whole.
     running: ArcSwap<HashMap<Lane, Handle>>,
-    /// Held while lanes are started and stopped.
-    gate: Mutex<()>,
+    /// The alarm clock of each lane, held while lanes are started and stopped. A lane that is removed and put back has
+    /// the same one as long as an attempt of its predecessor is under way, which then wakes it for the retry.
+    wakes: Mutex<HashMap<Lane, Weak<Wake>>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -110,7 +112,7 @@ impl Lanes {
         Self {
             workshop: Arc::new(workshop),
             running: ArcSwap::default(),
-            gate: Mutex::new(()),
+            wakes: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }
@@ -119,19 +121,16 @@ impl Lanes {
     /// Hands committed deliveries to their lanes. What a lane has no room for stays in the queue.
     pub fn dispatch(&self, leases: Vec<Lease>) {
         let running = self.running.load();
-        for lease in leases {
-            let Some(handle) = running.get(&lease.lane) else { continue };
-            if let Err(refused) = handle.fresh.try_send(lease) {
-                drop(refused);
-                handle.wake.by(self.workshop.clock.now());
-            }
+        let strays: Vec<Lease> = leases.into_iter().filter_map(|lease| self.offer(&running, lease)).collect();
+        if !strays.is_empty() {
+            self.dispatch_strays(strays);
         }
     }
 
     /// Brings the lanes in line with the configuration in force: starts what is new, and asks what is gone to stop.
     /// Answers with a token for each lane that is gone, cancelled when its attempts under way have ended.
     pub fn align(&self) -> Vec<CancellationToken> {
-        let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wakes = self.wakes();
         let table = self.workshop.table.load();
         let mut running = HashMap::clone(&self.running.load());
         let mut ending = Vec::new();
@@ -145,11 +144,22 @@ impl Lanes {
         });
         for lane in table.lanes() {
             if !running.contains_key(lane) {
-                running.insert(lane.clone(), self.start(lane));
+                running.insert(lane.clone(), self.start(lane, &mut wakes));
             }
         }
+        wakes.retain(|_, wake| wake.strong_count() > 0);
         self.running.store(Arc::new(running));
         ending
+    }
+
+    /// Counts and names what was given up because its lane is gone.
+    pub(super) fn retired(&self, retired: &Retired) {
+        let Retired { lane, reason, count } = retired;
+        self.workshop.metrics.dead(lane, "", *count);
+        tracing::warn!(
+            route = &*lane.route, delivery = &*lane.delivery, %reason, count,
+            "dead letters: {}", reason.next_step()
+        );
     }
 
     /// Asks every lane to stop, and waits for the attempts under way. Cancel-safe: what is not waited for is given
@@ -160,10 +170,45 @@ impl Lanes {
         self.tasks.wait().await;
     }
 
-    fn start(&self, lane: &Lane) -> Handle {
+    /// Hands a lease to its lane. It comes back where that does not run.
+    fn offer(&self, running: &HashMap<Lane, Handle>, lease: Lease) -> Option<Lease> {
+        let Some(handle) = running.get(&lease.lane) else { return Some(lease) };
+        match handle.fresh.try_send(lease) {
+            Ok(()) => None,
+            Err(TrySendError::Full(refused)) => {
+                drop(refused);
+                handle.wake.by(self.workshop.clock.now());
+                None
+            }
+            Err(TrySendError::Closed(refused)) => Some(refused),
+        }
+    }
+
+    /// What was committed while a reload replaced the lanes.
+    fn dispatch_strays(&self, leases: Vec<Lease>) {
+        // While this is held the lanes stay as they are.
+        let _wakes = self.wakes();
+        let (running, table) = (self.running.load(), self.workshop.table.load());
+        for lease in leases {
+            let Some(lease) = self.offer(&running, lease) else { continue };
+            // A lane that is about to start looks into the queue first, where this is then. One that has ended has
+            // been retired, perhaps before this was committed.
+            if table.delivery(&lease.lane).is_none() {
+                self.tasks.spawn(settle::removed(Arc::clone(&self.workshop), lease));
+            }
+        }
+    }
+
+    fn wakes(&self) -> MutexGuard<'_, HashMap<Lane, Weak<Wake>>> {
+        self.wakes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(&self, lane: &Lane, wakes: &mut HashMap<Lane, Weak<Wake>>) -> Handle {
         let (fresh, leases) = mpsc::channel(FRESH);
         let stop = self.stop.child_token();
-        let handle = Handle { fresh, wake: Arc::new(Wake::default()), stop, ended: CancellationToken::new() };
+        let wake = wakes.get(lane).and_then(Weak::upgrade).unwrap_or_default();
+        wakes.insert(lane.clone(), Arc::downgrade(&wake));
+        let handle = Handle { fresh, wake, stop, ended: CancellationToken::new() };
         let task = LaneTask {
             lane: lane.clone(),
             workshop: Arc::clone(&self.workshop),

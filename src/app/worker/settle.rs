@@ -13,7 +13,7 @@ use crate::routing::Delivery;
 /// Makes one attempt of a delivery, with the configuration in force when its turn comes, and tells the queue.
 pub(super) async fn attempt(workshop: Arc<Workshop>, lease: Lease, wake: Arc<Wake>) {
     let Some((delivery, slot)) = turn(&workshop, &lease.lane).await else {
-        return removed(&workshop, lease).await;
+        return removed(workshop, lease).await;
     };
     let target = &delivery.target;
     let number = lease.attempts.saturating_add(1);
@@ -71,20 +71,20 @@ async fn settle(
     };
     match (settled, verdict) {
         (Ok(()), Verdict::Ack) => workshop.metrics.delivered(&lane, target, waited),
-        (Ok(()), Verdict::DeadLetter(_)) => workshop.metrics.dead(&lane, &target.name),
+        (Ok(()), Verdict::DeadLetter(_)) => workshop.metrics.dead(&lane, &target.name, 1),
         (Ok(()), Verdict::RetryAt(_)) => {}
         (Err(error), _) => unsettled(&lane, &error),
     }
 }
 
 /// The configuration no longer has the lane: the delivery is kept for a person.
-async fn removed(workshop: &Workshop, lease: Lease) {
+pub(super) async fn removed(workshop: Arc<Workshop>, lease: Lease) {
     let lane = lease.lane.clone();
     let reason =
         if workshop.table.load().has_route(&lane.route) { Reason::DeliveryRemoved } else { Reason::RouteRemoved };
     match workshop.queue.dead_letter(lease, reason, workshop.clock.now(), None).await {
         Ok(()) => {
-            workshop.metrics.dead(&lane, "");
+            workshop.metrics.dead(&lane, "", 1);
             tracing::warn!(route = &*lane.route, delivery = &*lane.delivery, %reason, "dead letter: {}", reason.next_step());
         }
         Err(error) => unsettled(&lane, &error),

@@ -6,7 +6,7 @@ use super::appending::same_event;
 use super::sample::{self, Wanted, failure, lane};
 use super::{Bench, leasing};
 use crate::model::{Attempt, Clock, Lane, Reason, Timestamp};
-use crate::queue::{Admission, Depth, Lease, QueueError};
+use crate::queue::{Admission, Depth, Lease, QueueError, Retired};
 
 pub(super) async fn an_acknowledged_delivery_is_gone(bench: &mut dyn Bench) {
     let lease = append(bench, "a").await;
@@ -88,8 +88,12 @@ pub(super) async fn retiring_ends_what_has_no_lane_any_more(bench: &mut dyn Benc
     let held = bench.home().append(sample::one("a", &[lane("crm"), lane("erp"), gone.clone()])).await.unwrap();
     drop(bench.home().append(sample::one("b", &[lane("erp")])).await.unwrap());
     let at = bench.clock().now().after(Duration::from_secs(5));
-    assert_eq!(bench.home().retire(&kept, at).await.unwrap(), 3);
-    assert_eq!(bench.home().retire(&kept, at).await.unwrap(), 0);
+    let retired = |lane: &Lane, reason, count| Retired { lane: lane.clone(), reason, count };
+    assert_eq!(
+        bench.home().retire(&kept, at).await.unwrap(),
+        [retired(&lane("erp"), Reason::DeliveryRemoved, 2), retired(&gone, Reason::RouteRemoved, 1)]
+    );
+    assert_eq!(bench.home().retire(&kept, at).await.unwrap(), []);
     drop(held);
     bench.crash().await;
     let mut letters: Vec<_> = bench.home().dead_letters(None, 10).await.unwrap();
@@ -112,7 +116,8 @@ pub(super) async fn retiring_ends_what_has_no_lane_any_more(bench: &mut dyn Benc
 pub(super) async fn what_was_made_while_it_was_retired_is_not_dead(bench: &mut dyn Bench) {
     let (made, failed) = (append(bench, "a").await, append(bench, "b").await);
     let now = bench.clock().now();
-    assert_eq!(bench.home().retire(&[], now).await.unwrap(), 2);
+    let retired = bench.home().retire(&[], now).await.unwrap();
+    assert_eq!(retired, [Retired { lane: lane("crm"), reason: Reason::RouteRemoved, count: 2 }]);
     bench.home().ack(made).await.unwrap();
     bench.home().retry_at(failed, now, failure(1)).await.unwrap();
     let letters = bench.home().dead_letters(None, 10).await.unwrap();

@@ -130,16 +130,16 @@ impl Ledger {
         depths
     }
 
-    /// The lanes with pending deliveries that are none of `kept`, each with why it is gone.
-    pub(super) fn strays(&self, kept: &[Lane]) -> Vec<(i64, Reason)> {
+    /// The lanes with pending deliveries that are none of `kept`, in no particular order, each with why it is gone.
+    pub(super) fn strays(&self, kept: &[Lane]) -> Vec<(i64, Lane, Reason)> {
         let lanes: HashSet<&Lane> = kept.iter().collect();
         let routes: HashSet<&str> = kept.iter().map(|lane| &*lane.route).collect();
         let inner = self.inner();
         let strays = inner.lanes.iter().filter(|(_, depth)| depth.pending > 0 && !lanes.contains(&depth.lane));
         strays
             .map(|(row, depth)| match routes.contains(&*depth.lane.route) {
-                true => (*row, Reason::DeliveryRemoved),
-                false => (*row, Reason::RouteRemoved),
+                true => (*row, depth.lane.clone(), Reason::DeliveryRemoved),
+                false => (*row, depth.lane.clone(), Reason::RouteRemoved),
             })
             .collect()
     }

@@ -111,7 +111,7 @@ use std::thread::JoinHandle;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Append, Appended, DeadLetter, Depth, Lease, Leased, Queue, QueueError};
+use super::{Append, Appended, DeadLetter, Depth, Lease, Leased, Queue, QueueError, Retired};
 use crate::model::{Attempt, Clock, Lane, Reason, Timestamp};
 
 use self::desk::Desk;
@@ -272,7 +272,7 @@ impl Queue for Embedded {
         Box::pin(self.settle(lease, Verdict::Dead { reason, at: Some(at), attempt }))
     }
 
-    fn retire<'a>(&'a self, lanes: &'a [Lane], at: Timestamp) -> BoxFuture<'a, Result<u64, QueueError>> {
+    fn retire<'a>(&'a self, lanes: &'a [Lane], at: Timestamp) -> BoxFuture<'a, Result<Vec<Retired>, QueueError>> {
         Box::pin(self.ask(move |reply| Command::Chore(Chore::retire(lanes.to_vec(), at, reply))))
     }
 

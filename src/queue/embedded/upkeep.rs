@@ -7,67 +7,92 @@ use super::failure::queue_error;
 use super::settle;
 use super::writer::Reply;
 use crate::model::{Lane, Reason, Timestamp};
+use crate::queue::Retired;
 
 /// How many rows a step touches.
 const STEP: i64 = 500;
 
 /// What takes long.
 #[derive(Debug)]
-pub(super) struct Chore {
-    task: Task,
-    done: u64,
-    reply: Reply<u64>,
-}
-
-#[derive(Debug)]
-enum Task {
+pub(super) enum Chore {
     /// Find out which lanes are to be emptied.
-    Retire { kept: Vec<Lane>, at: Timestamp },
-    /// Empty them, the last first.
-    Empty { lanes: Vec<(i64, Reason)>, at: Timestamp },
+    Retire { kept: Vec<Lane>, at: Timestamp, reply: Reply<Vec<Retired>> },
+    /// Empty them, one after the other.
+    Empty(Emptying, Reply<Vec<Retired>>),
     /// Forget keys.
-    Forget { now: Timestamp },
+    Forget { now: Timestamp, done: u64, reply: Reply<u64> },
 }
 
-/// How far a step came.
-enum Step {
-    More(Task, u64),
-    Last(u64),
+/// The lanes that are being emptied.
+#[derive(Debug)]
+pub(super) struct Emptying {
+    lanes: Vec<(i64, Lane, Reason)>,
+    at: Timestamp,
+    /// What is done; the last may be added to.
+    done: Vec<Retired>,
 }
 
 // === impl Chore ===
 
 impl Chore {
     /// Gives up what is pending in lanes that are none of `kept`.
-    pub(super) const fn retire(kept: Vec<Lane>, at: Timestamp, reply: Reply<u64>) -> Self {
-        Self { task: Task::Retire { kept, at }, done: 0, reply }
+    pub(super) const fn retire(kept: Vec<Lane>, at: Timestamp, reply: Reply<Vec<Retired>>) -> Self {
+        Self::Retire { kept, at, reply }
     }
 
     /// Forgets keys whose window ended.
     pub(super) const fn forget(now: Timestamp, reply: Reply<u64>) -> Self {
-        Self { task: Task::Forget { now }, done: 0, reply }
+        Self::Forget { now, done: 0, reply }
     }
 
     /// Does one step and commits it; answers after the last. The chore where there is more to do.
     pub(super) fn step(self, desk: &mut Desk) -> Option<Self> {
-        let Self { task, done, reply } = self;
-        let step = match task {
-            Task::Retire { kept, at } => Ok(Step::More(Task::Empty { lanes: desk.ledger.strays(&kept), at }, 0)),
-            Task::Empty { lanes, at } => empty(desk, lanes, at),
-            Task::Forget { now } => forget(desk, now),
-        };
-        match step {
-            Ok(Step::More(task, count)) => return Some(Self { task, done: done + count, reply }),
-            Ok(Step::Last(count)) => drop(reply.send(Ok(done + count))),
-            Err(error) => drop(reply.send(Err(queue_error(&error)))),
+        match self {
+            Self::Retire { kept, at, reply } => {
+                let mut lanes = desk.ledger.strays(&kept);
+                // The last is taken first.
+                lanes.sort_unstable_by(|(_, a, _), (_, b, _)| b.cmp(a));
+                Some(Self::Empty(Emptying { lanes, at, done: Vec::new() }, reply))
+            }
+            Self::Empty(mut emptying, reply) => match emptying.step(desk) {
+                Ok(()) if !emptying.lanes.is_empty() => Some(Self::Empty(emptying, reply)),
+                Ok(()) => answer(reply, Ok(emptying.done)),
+                Err(error) => answer(reply, Err(error)),
+            },
+            Self::Forget { now, done, reply } => match forget(desk, now) {
+                Ok(count) if count == STEP.unsigned_abs() => Some(Self::Forget { now, done: done + count, reply }),
+                Ok(count) => answer(reply, Ok(done + count)),
+                Err(error) => answer(reply, Err(error)),
+            },
         }
-        None
     }
 }
 
-fn empty(desk: &mut Desk, mut lanes: Vec<(i64, Reason)>, at: Timestamp) -> rusqlite::Result<Step> {
-    let Some((lane, reason)) = lanes.pop() else { return Ok(Step::Last(0)) };
-    let count = desk.transact(|desk, changes| {
+fn answer<T>(reply: Reply<T>, result: rusqlite::Result<T>) -> Option<Chore> {
+    drop(reply.send(result.map_err(|error| queue_error(&error))));
+    None
+}
+
+// === impl Emptying ===
+
+impl Emptying {
+    fn step(&mut self, desk: &mut Desk) -> rusqlite::Result<()> {
+        let Some((row, lane, reason)) = self.lanes.pop() else { return Ok(()) };
+        let count = bury(desk, row, reason, self.at)?;
+        match self.done.last_mut() {
+            Some(last) if last.lane == lane => last.count += count,
+            _ if count > 0 => self.done.push(Retired { lane: lane.clone(), reason, count }),
+            _ => {}
+        }
+        if count == STEP.unsigned_abs() {
+            self.lanes.push((row, lane, reason));
+        }
+        Ok(())
+    }
+}
+
+fn bury(desk: &mut Desk, lane: i64, reason: Reason, at: Timestamp) -> rusqlite::Result<u64> {
+    desk.transact(|desk, changes| {
         let rows: Vec<i64> = desk
             .sql("SELECT row FROM pending WHERE lane = ?1 ORDER BY due_at, row LIMIT ?2")?
             .query_map([lane, STEP], |row| row.get(0))?
@@ -76,20 +101,14 @@ fn empty(desk: &mut Desk, mut lanes: Vec<(i64, Reason)>, at: Timestamp) -> rusql
             settle::bury(desk, changes, *row, reason, at)?;
             changes.settled(*row);
         }
-        Ok(rows.len())
-    })?;
-    if i64::try_from(count).is_ok_and(|count| count == STEP) {
-        lanes.push((lane, reason));
-    }
-    Ok(Step::More(Task::Empty { lanes, at }, count as u64))
+        Ok(rows.len() as u64)
+    })
 }
 
-fn forget(desk: &mut Desk, now: Timestamp) -> rusqlite::Result<Step> {
-    let count = desk.transact(|desk, _| {
+fn forget(desk: &mut Desk, now: Timestamp) -> rusqlite::Result<u64> {
+    desk.transact(|desk, _| {
         desk.sql("DELETE FROM remembered WHERE key IN (SELECT key FROM remembered WHERE until <= ?1 LIMIT ?2)")?
             .execute(params![now.as_millis(), STEP])
-    })?;
-    let full = i64::try_from(count).is_ok_and(|count| count == STEP);
-    let count = count as u64;
-    Ok(if full { Step::More(Task::Forget { now }, count) } else { Step::Last(count) })
+            .map(|count| count as u64)
+    })
 }

@@ -12,7 +12,7 @@ use crate::queue::conformance::{
     Bench,
     sample::{self, Wanted, failure, lane},
 };
-use crate::queue::{Admission, Lease, Queue};
+use crate::queue::{Admission, Lease, Queue, Retired};
 
 const WINDOW: Duration = Duration::from_secs(30);
 
@@ -122,8 +122,8 @@ impl Pair {
             }
             Op::Drop(index) => drop(self.take(index)),
             Op::Retire(kept) => {
-                let count = self.model.retire(&lanes(kept));
-                assert_eq!(queue.retire(&lanes(kept), now).await.unwrap(), count);
+                let retired = self.model.retire(&lanes(kept));
+                assert_eq!(queue.retire(&lanes(kept), now).await.unwrap(), retired);
             }
             Op::Forget => {
                 let before = self.model.remembered.len();
@@ -260,14 +260,17 @@ impl Model {
         }
     }
 
-    fn retire(&mut self, kept: &[Lane]) -> u64 {
+    fn retire(&mut self, kept: &[Lane]) -> Vec<Retired> {
         let strays: Vec<_> =
             self.pending.iter().filter(|(_, delivery)| !kept.contains(&delivery.lane)).map(|(id, _)| *id).collect();
+        let mut retired: BTreeMap<Lane, Retired> = BTreeMap::new();
         for id in &strays {
             let Delivery { lane, order, .. } = self.pending[id].clone();
             let known = kept.iter().any(|kept| kept.route == lane.route);
-            self.bury(*id, order, if known { Reason::DeliveryRemoved } else { Reason::RouteRemoved });
+            let reason = if known { Reason::DeliveryRemoved } else { Reason::RouteRemoved };
+            self.bury(*id, order, reason);
+            retired.entry(lane.clone()).or_insert(Retired { lane, reason, count: 0 }).count += 1;
         }
-        strays.len() as u64
+        retired.into_values().collect()
     }
 }
