@@ -1,5 +1,7 @@
 //! One request, from its head to its answer: the intake half of the line, stage by stage.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use http_body_util::Full;
@@ -13,10 +15,10 @@ use crate::model::{RequestId, Timestamp};
 use crate::pipeline::enqueue::{Wanted, enqueue};
 use crate::pipeline::handshake::Moment;
 use crate::pipeline::normalize::{Normalized, NotAnEvent};
-use crate::pipeline::receive::Bounds;
+use crate::pipeline::receive::{BodyShare, Bounds};
 use crate::pipeline::respond::Ending;
 use crate::pipeline::{Received, Verified};
-use crate::queue::Admission;
+use crate::queue::{Admission, QueueError};
 use crate::routing::{Limits, Route};
 
 /// How many events of a request ended how.
@@ -32,8 +34,8 @@ struct Tally {
 /// # Errors
 /// Where it is refused: then nothing of it is kept.
 pub(super) async fn exchange(
-    shared: &Shared,
-    route: &Route,
+    shared: &Arc<Shared>,
+    route: &Arc<Route>,
     limits: &Limits,
     path_params: Vec<(Box<str>, Box<str>)>,
     request: Request<Incoming>,
@@ -43,7 +45,7 @@ pub(super) async fn exchange(
     }
     let (head, body) = request.into_parts();
     let bounds = Bounds { max_body: route.max_body, body_timeout: limits.body_timeout };
-    let (received, _share) = Received::read(head, body, path_params, bounds, &shared.bodies, &*shared.clock).await?;
+    let (received, share) = Received::read(head, body, path_params, bounds, &shared.bodies, &*shared.clock).await?;
     if let Some((status, body)) = route.handshakes.answer(&received, Moment::BeforeAuth) {
         return Ok(json_response(status, &body));
     }
@@ -57,7 +59,10 @@ pub(super) async fn exchange(
     let now = verified.received().received_at;
     let normalized =
         route.normalizer.normalize(verified, request_id(now)).map_err(|why| invalid(shared, route, why))?;
-    store(shared, route, normalized, now).await
+    // A client that hangs up takes this future with it, but not the deliveries that are on their way to the disk: they
+    // must come to their lanes still.
+    let storing = tokio::spawn(store(Arc::clone(shared), Arc::clone(route), normalized, now, share));
+    storing.await.unwrap_or(Err(Refusal::Unavailable(QueueError::Closed)))
 }
 
 fn verify(shared: &Shared, route: &Route, received: Received) -> Result<Verified, Refusal> {
@@ -81,18 +86,19 @@ fn invalid(shared: &Shared, route: &Route, why: NotAnEvent) -> Refusal {
     Refusal::Invalid(why)
 }
 
-/// Filters, enqueues, hands what is new to the workers, and answers.
+/// Filters, enqueues, hands what is new to the workers, and answers. The memory of the body is given back at the end.
 async fn store(
-    shared: &Shared,
-    route: &Route,
+    shared: Arc<Shared>,
+    route: Arc<Route>,
     normalized: Normalized,
     now: Timestamp,
+    _share: BodyShare,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let ids: Vec<String> = normalized.events.iter().map(|occurrence| occurrence.event.id().to_owned()).collect();
     let mut tally = Tally::default();
     let mut wanted = Vec::with_capacity(normalized.events.len());
     for occurrence in normalized.events {
-        let lanes = route.wants.lanes(&occurrence.event).map_err(|error| invalid(shared, route, error.into()))?;
+        let lanes = route.wants.lanes(&occurrence.event).map_err(|error| invalid(&shared, &route, error.into()))?;
         if lanes.is_empty() {
             tally.filtered += 1;
         } else {
@@ -109,8 +115,8 @@ async fn store(
             }
         }
     }
-    tally.count(shared, route);
-    Ok(answer(route, tally.ending(), &ids))
+    tally.count(&shared, &route);
+    Ok(answer(&route, tally.ending(), &ids))
 }
 
 fn answer(route: &Route, ending: Ending, ids: &[String]) -> Response<Full<Bytes>> {

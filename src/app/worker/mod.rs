@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -107,12 +107,49 @@ impl Lanes {
     /// Hands committed deliveries to their lanes. What a lane has no room for stays in the queue.
     pub fn dispatch(&self, leases: Vec<Lease>) {
         let running = self.running.load();
-        for lease in leases {
-            let Some(handle) = running.get(&lease.lane) else { continue };
-            if let Err(refused) = handle.fresh.try_send(lease) {
-                drop(refused);
+        let homeless: Vec<Lease> = leases.into_iter().filter_map(|lease| self.hand_over(&running, lease)).collect();
+        if !homeless.is_empty() {
+            self.settle_homeless(homeless);
+        }
+    }
+
+    /// Gives a lease to its lane, or back to the queue where the lane has no room: then the lane is told to read it
+    /// there. Answers with the lease where no such lane runs.
+    fn hand_over(&self, running: &HashMap<Lane, Handle>, lease: Lease) -> Option<Lease> {
+        let Some(handle) = running.get(&lease.lane) else { return Some(lease) };
+        match handle.fresh.try_send(lease) {
+            Ok(()) => None,
+            Err(TrySendError::Closed(lease)) => Some(lease),
+            Err(TrySendError::Full(lease)) => {
+                // Given back first, so that the lane finds it when it looks.
+                drop(lease);
                 handle.wake.by(self.workshop.clock.now());
+                None
             }
+        }
+    }
+
+    /// A reload came between a request and its deliveries. Where it took their lane away nobody else will look at them,
+    /// since what was pending then is settled already: they become dead letters here.
+    fn settle_homeless(&self, leases: Vec<Lease>) {
+        let mut removed = Vec::new();
+        {
+            // No lane starts or stops meanwhile: one that is yet to start reads the queue after the lease is back.
+            let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+            let (running, table) = (self.running.load(), self.workshop.table.load());
+            for lease in leases.into_iter().filter_map(|lease| self.hand_over(&running, lease)) {
+                if table.delivery(&lease.lane).is_none() {
+                    removed.push(lease);
+                }
+            }
+        }
+        if !removed.is_empty() {
+            let workshop = Arc::clone(&self.workshop);
+            self.tasks.spawn(async move {
+                for lease in removed {
+                    settle::removed(&workshop, lease).await;
+                }
+            });
         }
     }
 

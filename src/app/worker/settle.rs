@@ -78,7 +78,7 @@ async fn settle(
 }
 
 /// The configuration no longer has the lane: the delivery is kept for a person.
-async fn removed(workshop: &Workshop, lease: Lease) {
+pub(super) async fn removed(workshop: &Workshop, lease: Lease) {
     let lane = lease.lane.clone();
     let reason =
         if workshop.table.load().has_route(&lane.route) { Reason::DeliveryRemoved } else { Reason::RouteRemoved };
