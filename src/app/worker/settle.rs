@@ -100,18 +100,20 @@ fn unsettled(lane: &Lane, error: &QueueError) {
     );
 }
 
+/// What the destination wrote stays out of it: it may repeat what it was sent. It is kept with the delivery.
 fn log(lease: &Lease, target: &Target, attempt: &Attempt, verdict: Verdict) {
     let (route, delivery, destination) = (&*lease.lane.route, &*lease.lane.delivery, &*target.name);
     let (id, number, status) = (lease.id, attempt.number, attempt.status);
     let reason = attempt.outcome.reason_label();
+    let detail = status.map_or_else(|| attempt.detail.to_string(), |status| format!("answered {status}"));
     match verdict {
         Verdict::Ack => tracing::debug!(route, delivery, destination, %id, number, status, "delivered"),
         Verdict::RetryAt(at) => {
-            tracing::warn!(route, delivery, destination, %id, number, status, reason, next = %at, "attempt failed: {}", attempt.detail);
+            tracing::warn!(route, delivery, destination, %id, number, status, reason, next = %at, "attempt failed: {detail}");
         }
         Verdict::DeadLetter(why) => tracing::error!(
             route, delivery, destination, %id, number, status, reason, dead = %why,
-            "dead letter: {}; {}", attempt.detail, why.next_step()
+            "dead letter: {detail}; {}", why.next_step()
         ),
     }
 }
