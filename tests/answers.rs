@@ -438,7 +438,7 @@ fn what_was_kept_for_a_client_that_went_away_is_delivered() {
     gateway.wait_until_drained();
     let arrived = destination.arrived();
     let missing: Vec<usize> = (0..EVENTS)
-        .filter(|number| !arrived.iter().any(|arrived| arrived.json()["id"] == number.to_string()))
+        .filter(|number| !arrived.iter().any(|arrived| arrived.json()["id"] == number.to_string().as_str()))
         .collect();
     assert!(missing.is_empty(), "{missing:?} never came");
 }

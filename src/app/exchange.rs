@@ -15,7 +15,7 @@ use crate::model::{RequestId, Timestamp};
 use crate::pipeline::enqueue::{Wanted, enqueue};
 use crate::pipeline::handshake::Moment;
 use crate::pipeline::normalize::{Normalized, NotAnEvent};
-use crate::pipeline::receive::Bounds;
+use crate::pipeline::receive::{BodyShare, Bounds};
 use crate::pipeline::respond::Ending;
 use crate::pipeline::{Received, Verified};
 use crate::queue::{Admission, QueueError};
@@ -59,14 +59,10 @@ pub(super) async fn exchange(
     let now = verified.received().received_at;
     let normalized =
         route.normalizer.normalize(verified, request_id(now)).map_err(|why| invalid(shared, route, why))?;
-    let (shared, route) = (Arc::clone(shared), Arc::clone(route));
-    // A client that goes away takes its request's future with it, perhaps between the commit and the dispatch. What was
-    // committed must still find its lane, so this part is a task of its own.
-    let stored = tokio::spawn(async move {
-        let _share = share;
-        store(&shared, &route, normalized, now).await
-    });
-    stored.await.unwrap_or(Err(Refusal::Unavailable(QueueError::Closed)))
+    // A client that hangs up takes this future with it, but not the deliveries that are on their way to the disk: they
+    // must come to their lanes still.
+    let storing = tokio::spawn(store(Arc::clone(shared), Arc::clone(route), normalized, now, share));
+    storing.await.unwrap_or(Err(Refusal::Unavailable(QueueError::Closed)))
 }
 
 fn verify(shared: &Shared, route: &Route, received: Received) -> Result<Verified, Refusal> {
@@ -90,18 +86,19 @@ fn invalid(shared: &Shared, route: &Route, why: NotAnEvent) -> Refusal {
     Refusal::Invalid(why)
 }
 
-/// Filters, enqueues, hands what is new to the workers, and answers.
+/// Filters, enqueues, hands what is new to the workers, and answers. The memory of the body is given back at the end.
 async fn store(
-    shared: &Shared,
-    route: &Route,
+    shared: Arc<Shared>,
+    route: Arc<Route>,
     normalized: Normalized,
     now: Timestamp,
+    _share: BodyShare,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let ids: Vec<String> = normalized.events.iter().map(|occurrence| occurrence.event.id().to_owned()).collect();
     let mut tally = Tally::default();
     let mut wanted = Vec::with_capacity(normalized.events.len());
     for occurrence in normalized.events {
-        let lanes = route.wants.lanes(&occurrence.event).map_err(|error| invalid(shared, route, error.into()))?;
+        let lanes = route.wants.lanes(&occurrence.event).map_err(|error| invalid(&shared, &route, error.into()))?;
         if lanes.is_empty() {
             tally.filtered += 1;
         } else {
@@ -118,8 +115,8 @@ async fn store(
             }
         }
     }
-    tally.count(shared, route);
-    Ok(answer(route, tally.ending(), &ids))
+    tally.count(&shared, &route);
+    Ok(answer(&route, tally.ending(), &ids))
 }
 
 fn answer(route: &Route, ending: Ending, ids: &[String]) -> Response<Full<Bytes>> {

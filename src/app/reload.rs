@@ -17,8 +17,8 @@ pub struct Reloader {
     surroundings: Box<dyn Surroundings + Send + Sync>,
     shared: Arc<Shared>,
     metrics: ReloadMetrics,
-    /// One reload at a time.
-    gate: tokio::sync::Mutex<()>,
+    /// One reload at a time, with what it leaves to be retired: a list of lanes must not be older than the lanes.
+    gate: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Why a reload changed nothing.
@@ -52,7 +52,7 @@ impl Reloader {
         metrics: ReloadMetrics,
     ) -> Self {
         metrics.succeeded(&shared);
-        Self { path, surroundings, shared, metrics, gate: tokio::sync::Mutex::new(()) }
+        Self { path, surroundings, shared, metrics, gate: Arc::default() }
     }
 
     /// Reads the file again and puts it in force. On any problem nothing changes.
@@ -88,11 +88,12 @@ impl Reloader {
         let ending = self.shared.lanes.align();
         if !ending.is_empty() {
             // What is under way to a removed destination may take its whole timeout: the reload does not wait for it.
-            let shared = Arc::clone(&self.shared);
+            let (shared, gate) = (Arc::clone(&self.shared), Arc::clone(&self.gate));
             tokio::spawn(async move {
                 for ended in ending {
                     ended.cancelled().await;
                 }
+                let _gate = gate.lock().await;
                 shared.retire_removed_lanes().await;
             });
         }

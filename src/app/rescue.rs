@@ -51,16 +51,16 @@ pub(super) fn answer(refusal: &Refusal, route: Option<&Route>) -> Response<Full<
     let body = body.unwrap_or_else(|| json!({ "error": refusal.told() }));
     let mut response = json_response(status, &body);
     let headers = response.headers_mut();
+    if matches!(refusal, Refusal::Receive(_)) {
+        // What is left of the body is on the connection still: it cannot carry another request.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     match refusal {
         Refusal::Method => {
             headers.insert(ALLOW, HeaderValue::from_static("POST"));
         }
         Refusal::Unavailable(_) | Refusal::Receive(ReceiveError::Busy) => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
-        }
-        Refusal::Receive(_) => {
-            // What is left of the body is on the connection still: it cannot carry another request.
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         _ => {}
     }
@@ -105,11 +105,15 @@ impl Refusal {
         }
     }
 
-    /// What the client is told: nothing that helps to forge, nothing of our inside.
+    /// What the client is told: nothing that helps to forge, nothing of our inside. Where an event was looked for is
+    /// configuration, and under `auth: none` anybody could ask for it: that is for the log.
     fn told(&self) -> String {
         match self {
             Self::Unverified(_) => "unauthorized".to_owned(),
             Self::Unavailable(_) => "unavailable, try again later".to_owned(),
+            Self::Invalid(NotAnEvent::Missing { what, .. }) => format!("the event has no {what}"),
+            Self::Invalid(NotAnEvent::NoEvents { .. }) => "there is no event in it".to_owned(),
+            Self::Invalid(NotAnEvent::Eval(_)) => "the event has too many parts to be looked at".to_owned(),
             other => other.to_string(),
         }
     }
@@ -135,5 +139,44 @@ impl Refusal {
             Self::Unavailable(QueueError::Full { .. }) => "queue_full",
             Self::Unavailable(_) => "queue",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::EvalError;
+
+    #[test]
+    fn a_client_is_told_nothing_of_the_configuration() {
+        let looked_at = || "$.event_name".to_owned();
+        let limit = 77;
+        for (refusal, told) in [
+            (NotAnEvent::Missing { what: "type", looked_at: looked_at() }, "the event has no type"),
+            (NotAnEvent::NoEvents { looked_at: looked_at() }, "there is no event in it"),
+            (NotAnEvent::Eval(EvalError::Budget { limit }), "the event has too many parts to be looked at"),
+            (NotAnEvent::NotJson { line: 2, column: 5 }, "the body is not JSON: line 2, column 5"),
+        ] {
+            assert_eq!(Refusal::Invalid(refusal).told(), told);
+        }
+        let detail = "disk I/O error in /var/lib/hookswitch".to_owned();
+        assert_eq!(Refusal::Unavailable(QueueError::Store { detail }).told(), "unavailable, try again later");
+        for rejection in [Rejection::Missing, Rejection::Mismatch] {
+            assert_eq!(Refusal::Unverified(rejection).told(), "unauthorized");
+        }
+    }
+
+    #[test]
+    fn who_may_come_back_is_told_when_and_who_was_not_read_to_the_end_to_hang_up() {
+        let busy = answer(&Refusal::Receive(ReceiveError::Busy), None);
+        assert_eq!(busy.status(), 503);
+        assert_eq!(
+            (&busy.headers()[RETRY_AFTER], &busy.headers()[CONNECTION]),
+            (&"5".parse().unwrap(), &"close".parse().unwrap())
+        );
+        let full = answer(&Refusal::Unavailable(QueueError::Full { detail: String::new() }), None);
+        assert!(full.headers().contains_key(RETRY_AFTER) && !full.headers().contains_key(CONNECTION));
+        let method = answer(&Refusal::Method, None);
+        assert_eq!((method.status().as_u16(), &method.headers()[ALLOW]), (405, &"POST".parse().unwrap()));
     }
 }

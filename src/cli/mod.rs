@@ -41,9 +41,10 @@ struct Logs {
     /// How log lines are written, to stderr.
     #[arg(long, value_enum, default_value_t = Format::Text, global = true, env = "HOOKSWITCH_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Format,
-    /// From which level up: error, warn, info, debug, trace, or directives such as `info,hookswitch::app=debug`.
-    #[arg(long, default_value = "info", global = true, env = "HOOKSWITCH_LOG", value_name = "LEVEL")]
-    log_level: String,
+    /// From which level up: off, error, warn, info, debug, trace, or directives such as `info,hookswitch::app=debug`.
+    /// [default: info; error for `demo`]
+    #[arg(long, global = true, env = "HOOKSWITCH_LOG", value_name = "LEVEL")]
+    log_level: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,7 +78,8 @@ pub fn main(cli: Cli) -> ExitCode {
         Format::Text => LogFormat::Text,
         Format::Json => LogFormat::Json,
     };
-    if let Err(error) = telemetry::init_logs(format, &cli.logs.log_level) {
+    let level = cli.logs.log_level.as_deref().unwrap_or_else(|| cli.command.log_level());
+    if let Err(error) = telemetry::init_logs(format, level) {
         say(&format!("hookswitch: {error}"));
         return Exit::Usage.into();
     }
@@ -88,6 +90,18 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Providers(providers) => providers.run(),
     };
     exit.into()
+}
+
+// === impl Command ===
+
+impl Command {
+    /// From which level up it logs where it was not told. The demo tells its story on the same terminal.
+    const fn log_level(&self) -> &'static str {
+        match self {
+            Self::Demo(_) => "error",
+            Self::Serve(_) | Self::Check(_) | Self::Providers(_) => "info",
+        }
+    }
 }
 
 /// Writes a line for a person.

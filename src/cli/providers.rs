@@ -16,7 +16,9 @@ impl Providers {
     pub(super) fn run(self) -> Exit {
         let Some(name) = self.name else {
             for name in providers::names() {
-                let title = providers::builtin(name).and_then(|provider| provider.about).map(|about| about.title);
+                let title = providers::builtin(name)
+                    .and_then(|provider| provider.about.as_ref())
+                    .map(|about| about.title.as_str());
                 if !print(&format!("{name:<14}{}", title.unwrap_or_default())) {
                     return Exit::Failed;
                 }

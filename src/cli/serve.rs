@@ -23,6 +23,14 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Exit {
+        // Before the file is read: a change after that is noticed.
+        let watch = match self.watch.then(|| Watch::new(&self.file.config)).transpose() {
+            Ok(watch) => watch,
+            Err(error) => {
+                say(&format!("hookswitch: {error}"));
+                return Exit::Failed;
+            }
+        };
         let configured = match configure(&self.file.config, &ProcessSurroundings) {
             Ok(configured) => configured,
             Err(error) => {
@@ -40,22 +48,15 @@ impl Serve {
                 return Exit::Failed;
             }
         };
-        runtime.block_on(self.serve(configured))
+        runtime.block_on(self.serve(configured, watch))
     }
 
-    async fn serve(self, configured: Configured) -> Exit {
+    async fn serve(self, configured: Configured, watch: Option<Watch>) -> Exit {
         // Signals are caught from before the first request is taken.
         let signals = (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
         let (Ok(hangup), Ok(terminate), Ok(interrupt)) = signals else {
             say("hookswitch: cannot catch signals");
             return Exit::Failed;
-        };
-        let watch = match self.watch.then(|| Watch::new(&self.file.config)).transpose() {
-            Ok(watch) => watch,
-            Err(error) => {
-                say(&format!("hookswitch: {error}"));
-                return Exit::Failed;
-            }
         };
         let running = match Running::start(configured.table, &self.file.config, Box::new(ProcessSurroundings)).await {
             Ok(running) => running,

@@ -93,10 +93,15 @@ impl BodyBudget {
         Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
     }
 
-    /// Adds `bytes` bytes to `share`.
-    fn take(&self, share: &mut BodyShare, bytes: u64) -> Result<(), ReceiveError> {
-        let units = u32::try_from(bytes.div_ceil(BUDGET_UNIT)).map_err(|_| ReceiveError::Busy)?;
-        let more = Arc::clone(&self.0).try_acquire_many_owned(units).map_err(|_| ReceiveError::Busy)?;
+    /// Makes `share` cover `bytes` bytes.
+    fn cover(&self, share: &mut BodyShare, bytes: u64) -> Result<(), ReceiveError> {
+        let units = usize::try_from(bytes.div_ceil(BUDGET_UNIT)).unwrap_or(usize::MAX);
+        let held = share.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = u32::try_from(units.saturating_sub(held)).map_err(|_| ReceiveError::Busy)?;
+        if missing == 0 {
+            return Ok(());
+        }
+        let more = Arc::clone(&self.0).try_acquire_many_owned(missing).map_err(|_| ReceiveError::Busy)?;
         match &mut share.0 {
             Some(permit) => permit.merge(more),
             none => *none = Some(more),
@@ -163,13 +168,11 @@ impl fmt::Debug for Received {
 }
 
 async fn read_body(mut body: Incoming, limit: u64, budget: &BodyBudget) -> Result<(Bytes, BodyShare), ReceiveError> {
-    let announced = body.size_hint();
-    if announced.lower() > limit {
+    if body.size_hint().lower() > limit {
         return Err(ReceiveError::TooLarge { limit });
     }
+    // Paid for as it arrives: what a client announces costs it nothing, and must not keep others out.
     let mut share = BodyShare::default();
-    let mut held = announced.lower();
-    budget.take(&mut share, held)?;
     let mut whole = BytesMut::new();
     let mut first = Bytes::new();
     while let Some(frame) = body.frame().await {
@@ -178,20 +181,47 @@ async fn read_body(mut body: Incoming, limit: u64, budget: &BodyBudget) -> Resul
         if length > limit {
             return Err(ReceiveError::TooLarge { limit });
         }
-        if length > held {
-            budget.take(&mut share, length - held)?;
-            held = length;
-        }
+        budget.cover(&mut share, length)?;
         if first.is_empty() && whole.is_empty() {
             // Most bodies arrive in one piece, which then is not copied.
             first = data;
             continue;
         }
         if whole.is_empty() {
-            whole.reserve(usize::try_from(held).unwrap_or_default());
             whole.extend_from_slice(&std::mem::take(&mut first));
         }
         whole.extend_from_slice(&data);
     }
     Ok((if whole.is_empty() { first } else { whole.freeze() }, share))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_small_pieces_cost_what_they_hold() {
+        let budget = BodyBudget::new(2 * BUDGET_UNIT);
+        let mut share = BodyShare::default();
+        for length in 1..=2 * BUDGET_UNIT {
+            assert_eq!(budget.cover(&mut share, length), Ok(()), "{length}");
+        }
+        assert_eq!(budget.cover(&mut share, 2 * BUDGET_UNIT + 1), Err(ReceiveError::Busy));
+    }
+
+    #[test]
+    fn a_share_comes_back_when_it_is_dropped() {
+        let budget = BodyBudget::new(BUDGET_UNIT);
+        let (mut first, mut second) = (BodyShare::default(), BodyShare::default());
+        assert_eq!(budget.cover(&mut first, 0), Ok(()));
+        assert_eq!(budget.cover(&mut second, BUDGET_UNIT), Ok(()));
+        assert_eq!(budget.cover(&mut first, 1), Err(ReceiveError::Busy));
+        drop(second);
+        assert_eq!(budget.cover(&mut first, 1), Ok(()));
+    }
+
+    #[test]
+    fn a_budget_without_end_is_one() {
+        assert_eq!(BodyBudget::new(u64::MAX).cover(&mut BodyShare::default(), 10 << 20), Ok(()));
+    }
 }

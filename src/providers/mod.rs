@@ -3,6 +3,9 @@
 //! A provider is its file: what it is, how its requests are verified, where its events are and what it wants
 //! to hear. To add one, write the file and add its name to the list below.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::config::{file::Provider, load};
 
 /// Makes the list of the built-in providers from their names: each is the file of that name.
@@ -14,11 +17,16 @@ macro_rules! builtin {
 
 builtin!["bspk", "bubblehouse", "orderspace", "sparkbox"];
 
+/// Each read once, when the first of them is asked for: many routes may have the same provider.
+static PROVIDERS: LazyLock<HashMap<&str, Provider>> = LazyLock::new(|| {
+    // A file that does not load is found by the tests below, not by a user.
+    BUILTIN.iter().filter_map(|(name, source)| Some((*name, load::parse_provider(source).ok()?))).collect()
+});
+
 /// The built-in provider of this name.
 #[must_use]
-pub fn builtin(name: &str) -> Option<Provider> {
-    // A file that does not load is found by the test below, not by a user.
-    load::parse_provider(source(name)?).ok()
+pub fn builtin(name: &str) -> Option<&'static Provider> {
+    PROVIDERS.get(name)
 }
 
 /// The YAML of the built-in provider of this name, as it is in its file: to show, or to start one's own from.

@@ -10,15 +10,15 @@ use crate::pipeline::verify::Verifier;
 use crate::providers;
 
 /// The provider that a route names: the user's own of that name before a built-in one.
-pub(super) fn provider(
+pub(super) fn provider<'f>(
     route: &file::Route,
-    own: &Named<At<file::Provider>>,
+    own: &'f Named<At<file::Provider>>,
     given: &Given,
     problems: &mut Problems,
-) -> Option<file::Provider> {
+) -> Option<&'f file::Provider> {
     let name = route.provider.as_ref()?;
     if let Some(own) = own.get(name) {
-        return Some(own.value.clone());
+        return Some(own);
     }
     let builtin = providers::builtin(name);
     if builtin.is_none() && !given.contains(Section::Providers, name) {

@@ -103,16 +103,16 @@ impl Compiler<'_> {
         problems: &mut Problems,
     ) -> Option<Route> {
         let provider = auth::provider(file, &self.file.providers, self.given, problems);
-        if let Some(provider) = &provider {
+        if let Some(provider) = provider {
             auth::check_path_parameters(file, provider, problems);
         }
-        let verifier = auth::verifier(file, provider.as_ref(), self.public_url.as_deref(), problems);
+        let verifier = auth::verifier(file, provider, self.public_url.as_deref(), problems);
         let credentials = auth::credentials(verifier.as_ref());
         let provider_name = file.provider.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
-        let map = provider.as_ref().and_then(|provider| provider.event.as_ref()).map(|event| (provider_name, event));
+        let map = provider.and_then(|provider| provider.event.as_ref()).map(|event| (provider_name, event));
         let normalizer = Normalizer::compile(name, map, &credentials, problems);
-        let handshakes = provider.as_ref().map(|provider| Handshakes::compile(&provider.handshake, problems));
-        let respond = provider.as_ref().map(|provider| Respond::compile(&provider.respond, problems));
+        let handshakes = provider.map(|provider| Handshakes::compile(&provider.handshake, problems));
+        let respond = provider.map(|provider| Respond::compile(&provider.respond, problems));
         Some(Route {
             name: Arc::clone(name),
             max_body: self.max_body(file, problems),

@@ -70,6 +70,7 @@ impl Settings {
             ("admin.listen", self.admin_listen != other.admin_listen),
             ("queue", self.queue_path != other.queue_path),
             ("limits.max_connections", self.limits.max_connections != other.limits.max_connections),
+            ("limits.header_timeout", self.limits.header_timeout != other.limits.header_timeout),
         ]
         .into_iter()
         .filter_map(|(field, differs)| differs.then_some(field))

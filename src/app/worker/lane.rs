@@ -23,10 +23,10 @@ pub(super) struct LaneTask {
 
 /// The most deliveries that are read from the queue at once.
 const BATCH: usize = 64;
-/// How long a lane rests after the queue could not be read.
+/// How long a lane rests after the queue could not be read, or an attempt panicked.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long a lane goes without a look into the queue at most: by then it notices a clock that was set, and what was
-/// given back without a word.
+/// How long a lane goes at most without a look into the queue: by then it finds what nobody told it of, and a clock
+/// that was set.
 const LONG: Duration = Duration::from_secs(60);
 
 // === impl LaneTask ===
@@ -36,25 +36,26 @@ impl LaneTask {
     pub(super) async fn run(mut self) {
         let mut under_way = JoinSet::new();
         // What an earlier process left is read first.
-        let mut next_due = Some(self.workshop.clock.now());
+        let mut next_due = self.workshop.clock.now();
         while !self.stop.is_cancelled() {
-            next_due = earlier(next_due, self.wake.take());
+            next_due = self.wake.take().map_or(next_due, |told| next_due.min(told));
             let room = self.window().saturating_sub(under_way.len());
             let now = self.workshop.clock.now();
-            if room > 0 && next_due.is_some_and(|due| due <= now) {
+            if room > 0 && next_due <= now {
                 next_due = self.read_queue(room, now, &mut under_way).await;
                 continue;
             }
-            let sleep = next_due.map_or(LONG, |due| due.since(now)).min(LONG);
+            let sleep = next_due.since(now).min(LONG);
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 Some(lease) = self.fresh.recv(), if room > 0 => self.attempt(lease, &mut under_way),
                 () = self.wake.told() => {}
-                () = tokio::time::sleep(sleep), if room > 0 => {}
+                () = tokio::time::sleep(sleep), if room > 0 => next_due = self.workshop.clock.now(),
                 Some(ended) = under_way.join_next() => {
                     if ended.is_err() {
-                        // A panic gave the lease back: it is due again, and nobody else will say so.
-                        next_due = Some(now);
+                        // It gave the lease back, and nobody else will say so. Not at once: it may well panic again.
+                        tracing::error!(route = &*self.lane.route, delivery = &*self.lane.delivery, "an attempt panicked: its delivery is tried again");
+                        next_due = next_due.min(now.after(PAUSE));
                     }
                 }
             }
@@ -74,30 +75,24 @@ impl LaneTask {
         table.delivery(&self.lane).map_or(1, |delivery| delivery.target.concurrency.saturating_mul(2))
     }
 
-    /// Starts what is due in the queue, and answers when more will be.
-    async fn read_queue(&self, room: usize, now: Timestamp, under_way: &mut JoinSet<()>) -> Option<Timestamp> {
+    /// Starts what is due in the queue, and answers when to look again.
+    async fn read_queue(&self, room: usize, now: Timestamp, under_way: &mut JoinSet<()>) -> Timestamp {
         match self.workshop.queue.lease(&self.lane, room.min(BATCH), now).await {
             Ok(leased) => {
                 for lease in leased.leases {
                     self.attempt(lease, under_way);
                 }
-                earlier(leased.next_due, Some(now.after(LONG)))
+                let long = now.after(LONG);
+                leased.next_due.map_or(long, |due| due.min(long))
             }
             Err(error) => {
                 tracing::error!(route = &*self.lane.route, delivery = &*self.lane.delivery, %error, "cannot read the queue");
-                Some(now.after(PAUSE))
+                now.after(PAUSE)
             }
         }
     }
 
     fn attempt(&self, lease: Lease, under_way: &mut JoinSet<()>) {
         under_way.spawn(settle::attempt(Arc::clone(&self.workshop), lease, Arc::clone(&self.wake)));
-    }
-}
-
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }

@@ -138,8 +138,10 @@ impl Surroundings for DemoSurroundings {
 
 impl Scratch {
     fn new() -> io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("hookswitch-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&path)?;
+        // A name that nobody could have taken before, and a failure where somebody has: it is a directory that all
+        // users of the machine write to.
+        let path = std::env::temp_dir().join(format!("hookswitch-demo-{:016x}", fastrand::u64(..)));
+        std::fs::create_dir(&path)?;
         Ok(Self(path))
     }
 }
