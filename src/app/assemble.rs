@@ -22,7 +22,7 @@ use crate::pipeline::deliver::Client;
 use crate::pipeline::receive::BodyBudget;
 use crate::queue::{Queue, QueueError};
 use crate::routing::RouteTable;
-use crate::telemetry::{self, MetricsError};
+use crate::telemetry::MetricsError;
 
 /// What a gateway is put together from: everything that touches the world comes from outside.
 pub struct Assembly {
@@ -151,9 +151,8 @@ impl Gateway {
     /// # Errors
     /// Where one cannot be written.
     pub async fn metrics(&self) -> Result<String, MetricsError> {
-        let table = self.table();
-        self.depth.refresh(&*self.shared.queue, &table, self.shared.clock.now()).await;
-        telemetry::render(&self.registry)
+        let (table, now) = (self.table(), self.shared.clock.now());
+        self.depth.render(&self.registry, &*self.shared.queue, &table, now).await
     }
 
     /// Whether requests are taken now: the reason where they are not.

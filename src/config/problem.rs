@@ -83,9 +83,11 @@ impl Problems {
         Self(Vec::new())
     }
 
-    /// Adds one.
+    /// Adds one. What was said already is not said again: a part that is used twice is looked at twice.
     pub fn push(&mut self, problem: Problem) {
-        self.0.push(problem);
+        if !self.0.contains(&problem) {
+            self.0.push(problem);
+        }
     }
 
     /// Whether one of them keeps the file from loading.
@@ -129,6 +131,6 @@ impl Problems {
 
 impl Extend<Problem> for Problems {
     fn extend<I: IntoIterator<Item = Problem>>(&mut self, problems: I) {
-        self.0.extend(problems);
+        problems.into_iter().for_each(|problem| self.push(problem));
     }
 }

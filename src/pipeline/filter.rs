@@ -31,15 +31,16 @@ enum Node {
 // === impl Filter ===
 
 impl Filter {
-    /// Compiles a filter, and with it the `types` that may stand beside it. `None` where there is neither, or where
-    /// one of them has a problem.
+    /// Compiles a filter, and with it the `types` that may stand beside it at `place`. `None` where there is neither:
+    /// everything is wanted then, and also where they have problems, which keep the file from running.
     pub fn compile(
         filter: Option<&At<file::Filter>>,
         types: Option<&[At<String>]>,
+        place: Place,
         problems: &mut Problems,
     ) -> Option<Self> {
         let mut parts: Vec<Node> = Vec::new();
-        parts.extend(types.and_then(|globs| types_node(globs, problems)));
+        parts.extend(types.and_then(|globs| types_node(globs, place, problems)));
         parts.extend(filter.and_then(|filter| node(filter, problems)));
         match parts.len() {
             0 | 1 => parts.pop().map(Self),
@@ -128,7 +129,7 @@ fn expression(text: &At<String>, problems: &mut Problems) -> Option<Node> {
 
 fn block(block: &file::FilterBlock, place: Place, problems: &mut Problems) -> Option<Node> {
     let mut parts = Vec::new();
-    parts.extend(block.types.as_deref().and_then(|globs| types_node(globs, problems)));
+    parts.extend(block.types.as_deref().and_then(|globs| types_node(globs, place, problems)));
     let mut list = |key: &str, filters: &Option<Vec<At<file::Filter>>>, make: fn(Vec<Node>) -> Node| {
         let Some(filters) = filters else { return };
         if filters.is_empty() {
@@ -139,7 +140,7 @@ fn block(block: &file::FilterBlock, place: Place, problems: &mut Problems) -> Op
     list("all", &block.all, Node::All);
     list("any", &block.any, Node::Any);
     list("not", &block.not, Node::None);
-    if parts.is_empty() {
+    if block.types.is_none() && parts.is_empty() {
         problems.push(
             Problem::error(place, "this filter says nothing")
                 .expected("an expression, or `types`, `all`, `any` or `not`"),
@@ -148,9 +149,12 @@ fn block(block: &file::FilterBlock, place: Place, problems: &mut Problems) -> Op
     Some(Node::All(parts))
 }
 
-fn types_node(globs: &[At<String>], problems: &mut Problems) -> Option<Node> {
+fn types_node(globs: &[At<String>], place: Place, problems: &mut Problems) -> Option<Node> {
     if globs.is_empty() {
-        problems.push(Problem::error(Place::default(), "`types` is empty: no event would be wanted"));
+        problems.push(
+            Problem::error(place, "`types` is empty: no event would be wanted")
+                .expected("types such as order.created, or order.*"),
+        );
     }
     for glob in globs.iter().filter(|glob| glob.is_empty()) {
         problems.push(
@@ -162,7 +166,7 @@ fn types_node(globs: &[At<String>], problems: &mut Problems) -> Option<Node> {
     match RegexSet::new(patterns) {
         Ok(set) => Some(Node::Types(set)),
         Err(_) => {
-            let place = globs.first().map(|glob| glob.place).unwrap_or_default();
+            let place = globs.first().map_or(place, |glob| glob.place);
             problems.push(Problem::error(place, "these types are too many or too long"));
             None
         }

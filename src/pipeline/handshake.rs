@@ -33,21 +33,19 @@ impl Handshakes {
         self.0.is_empty()
     }
 
-    /// The answer to a request that is a handshake at this moment, if it is one: status and body.
+    /// The answer to a request that is a handshake at this moment, if it is one: status and body. One whose answer
+    /// asks for what the request does not have is none.
     #[must_use]
     pub fn answer(&self, received: &Received, moment: Moment) -> Option<(u16, Value)> {
-        if self.0.iter().all(|handshake| handshake.moment != moment) {
-            return None;
-        }
-        let json: Option<Value> = if self.0.iter().any(|handshake| handshake.reads_body(received)) {
-            serde_json::from_slice(&received.body).ok()
-        } else {
-            None
-        };
+        // The body is parsed only where everything else says that it is one.
+        let may_be = |handshake: &&Handshake| handshake.moment == moment && handshake.may_match(received);
+        let mut likely = self.0.iter().filter(may_be).peekable();
+        likely.peek()?;
+        let json: Option<Value> = serde_json::from_slice(&received.body).ok();
         let scope = RequestScope { json: json.as_ref(), envelope: json.as_ref(), ..received.scope() };
-        let found =
-            self.0.iter().filter(|handshake| handshake.moment == moment).find(|handshake| handshake.matches(&scope))?;
-        found.reply.render(json.as_ref().unwrap_or(&Value::Null), 200)
+        let reply = &likely.find(|handshake| handshake.matches(&scope))?.reply;
+        let body = reply.body(json.as_ref().unwrap_or(&Value::Null))?;
+        Some((reply.status(200), body.unwrap_or_default()))
     }
 }
 
@@ -71,8 +69,8 @@ impl Handshake {
         Self { moment: file.when, conditions, reply: Reply::compile(&file.reply, problems) }
     }
 
-    /// Whether the body has to be parsed for it: not where a cheaper condition fails already.
-    fn reads_body(&self, received: &Received) -> bool {
+    /// Whether every condition holds that can be told without parsing the body.
+    fn may_match(&self, received: &Received) -> bool {
         let scope = received.scope();
         self.conditions.iter().filter(|(selector, _)| !selector.needs_json()).all(|condition| holds(condition, &scope))
     }

@@ -72,11 +72,8 @@ impl Respond {
         };
         let Some(reply) = reply else { return (status, None) };
         let scope = json!({ "id": ids.first(), "ids": ids, "outcome": ending.as_str() });
-        match reply.render(&scope, status) {
-            Some((status, Value::Null)) => (status, None),
-            Some((status, body)) => (status, Some(body)),
-            None => (status, None),
-        }
+        let body = reply.body(&scope).flatten();
+        (reply.status(status), body.filter(|body| !body.is_null()))
     }
 
     const fn filtered_or_accepted(&self) -> &Option<Reply> {
@@ -103,6 +100,17 @@ impl Respond {
                     .expected("a status from 400 to 599"),
                 );
             }
+        }
+        if let Some(status) = file.accepted.as_ref().and_then(|reply| reply.status.as_ref())
+            && status.value >= 300
+        {
+            problems.push(
+                Problem::error(
+                    status.place,
+                    "`accepted` must be answered as a success: the provider would send the event again",
+                )
+                .expected("a status from 200 to 299"),
+            );
         }
     }
 }
@@ -149,14 +157,18 @@ impl Reply {
         Self { status: file.status.as_ref().map(|status| status.value), body }
     }
 
-    /// The status (`default` where it does not say) and the body over `root`. `None` where the body asks for what
-    /// is not there.
+    /// The status; `default` where it does not say.
     #[must_use]
-    pub fn render(&self, root: &Value, default: u16) -> Option<(u16, Value)> {
-        let status = self.status.unwrap_or(default);
+    pub fn status(&self, default: u16) -> u16 {
+        self.status.unwrap_or(default)
+    }
+
+    /// The body over `root`: `Some(None)` where it has none, `None` where it asks for what is not there.
+    #[must_use]
+    pub fn body(&self, root: &Value) -> Option<Option<Value>> {
         match &self.body {
-            Some(template) => template.render(root).ok().map(|body| (status, body.unwrap_or_default())),
-            None => Some((status, Value::Null)),
+            Some(template) => template.render(root).ok(),
+            None => Some(None),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::load::{Given, Section};
 use crate::config::{At, Named, Problem, Problems, file};
-use crate::expr::{Choices, Selector};
+use crate::expr::Choices;
 use crate::model::NamedSecret;
 use crate::pipeline::verify::Verifier;
 use crate::providers;
@@ -36,6 +36,7 @@ pub(super) fn provider<'f>(
 pub(super) fn verifier(
     route: &At<file::Route>,
     provider: Option<&file::Provider>,
+    own: &Named<At<file::Provider>>,
     public_url: Option<&str>,
     problems: &mut Problems,
 ) -> Option<Verifier> {
@@ -61,10 +62,17 @@ pub(super) fn verifier(
     let id = event_id(provider);
     let mut found = Problems::new();
     let verifier = Verifier::compile(auth, &secrets, &id, public_url, &mut found);
+    let elsewhere = route.provider.as_ref().is_some_and(|name| own.get(name).is_none());
     let place = if route.auth.is_some() { None } else { route.provider.as_ref().map(|name| name.place) };
     problems.extend(found.iter().cloned().map(|problem| match place {
-        // The provider's own page may be another file: what is wrong is shown where the route names it.
-        Some(place) if secrets.iter().all(|secret| secret.place != problem.place) => Problem { place, ..problem },
+        // A built-in provider is another file, and what all of a scheme lacks, the route does not give it: that is
+        // shown where the route names its provider.
+        Some(place)
+            if secrets.iter().all(|secret| secret.place != problem.place)
+                && (elsewhere || problem.place == auth.place) =>
+        {
+            Problem { place, ..problem }
+        }
         _ => problem,
     }));
     verifier
@@ -100,23 +108,6 @@ fn event_id(provider: Option<&file::Provider>) -> Choices {
         }
     }
     choices
-}
-
-/// Checks that the path of a route has the parameters that its provider reads.
-pub(super) fn check_path_parameters(route: &file::Route, provider: &file::Provider, problems: &mut Problems) {
-    let read = provider.handshake.iter().flat_map(|handshake| handshake.matches.iter()).map(|(selector, _)| selector);
-    for selector in read {
-        let Some(parameter) = selector.strip_prefix("path:") else { continue };
-        let placeholder = format!("{{{parameter}}}");
-        if Selector::parse(selector).is_ok() && !route.path.contains(&placeholder) {
-            let provider = route.provider.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
-            problems.push(
-                Problem::error(route.path.place, format!("the provider `{provider}` reads the path parameter `{parameter}`, which this path does not have"))
-                    .expected(format!("a path such as {}/{placeholder}", route.path.value.trim_end_matches('/'))),
-            );
-            return;
-        }
-    }
 }
 
 /// The header fields that are never kept of a route's requests.

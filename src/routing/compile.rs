@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::settings::max_body;
 use super::table::{Delivery, Route, RouteTable};
-use super::{Settings, auth};
+use super::{Settings, auth, parameters};
 use crate::config::load::{Given, Section};
-use crate::config::{At, Problem, Problems, file};
+use crate::config::{At, Place, Problem, Problems, file};
 use crate::model::Lane;
 use crate::pipeline::deliver::Target;
 use crate::pipeline::filter::{Filter, Wants};
@@ -42,6 +43,7 @@ pub fn compile(file: &file::ConfigFile, given: &Given, problems: &mut Problems) 
         targets: compiler.targets.clone(),
     };
     check_names(file, problems);
+    check_providers(file, problems);
     // A part that could not be read may be what uses them.
     if !problems.any_error() {
         check_unused(file, problems);
@@ -73,7 +75,7 @@ impl Compiler<'_> {
         let mut lanes = Vec::new();
         for entry in &file.deliver {
             let lane = Lane::new(Arc::clone(&name), entry.name.as_ref().unwrap_or(&entry.to).value.as_str());
-            let filter = Filter::compile(entry.filter.as_ref(), entry.types.as_deref(), problems);
+            let filter = Filter::compile(entry.filter.as_ref(), entry.types.as_deref(), entry.place, problems);
             if let Some(delivery) = self.delivery(entry, &lane, problems) {
                 table.deliveries.insert(lane.clone(), Arc::new(delivery));
             }
@@ -103,10 +105,8 @@ impl Compiler<'_> {
         problems: &mut Problems,
     ) -> Option<Route> {
         let provider = auth::provider(file, &self.file.providers, self.given, problems);
-        if let Some(provider) = provider {
-            auth::check_path_parameters(file, provider, problems);
-        }
-        let verifier = auth::verifier(file, provider, self.public_url.as_deref(), problems);
+        parameters::check(file, provider, problems);
+        let verifier = auth::verifier(file, provider, &self.file.providers, self.public_url.as_deref(), problems);
         let credentials = auth::credentials(verifier.as_ref());
         let provider_name = file.provider.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
         let map = provider.and_then(|provider| provider.event.as_ref()).map(|event| (provider_name, event));
@@ -117,8 +117,8 @@ impl Compiler<'_> {
             name: Arc::clone(name),
             max_body: self.max_body(file, problems),
             handshakes: handshakes.unwrap_or_default(),
-            wants: Wants::new(Filter::compile(file.filter.as_ref(), None, problems), lanes),
-            remember: remember(file),
+            wants: Wants::new(Filter::compile(file.filter.as_ref(), None, Place::default(), problems), lanes),
+            remember: remember(file, problems),
             respond: respond.unwrap_or_default(),
             verifier: verifier?,
             normalizer: normalizer?,
@@ -145,19 +145,23 @@ impl Compiler<'_> {
     }
 
     fn max_body(&self, file: &file::Route, problems: &mut Problems) -> u64 {
-        let Some(size) = &file.max_body else { return self.max_body };
-        if size.value.0 == 0 {
-            problems.push(Problem::error(size.place, "no body fits into nothing").expected("a size such as 1MiB"));
-        }
-        size.value.0
+        file.max_body.as_ref().map_or(self.max_body, |size| max_body(size, problems))
     }
 }
 
-fn remember(file: &file::Route) -> Option<Duration> {
-    match file.dedup.as_ref().map(|dedup| dedup.value) {
-        None => Some(DEFAULT_DEDUP),
-        Some(file::Dedup::Off) => None,
-        Some(file::Dedup::Window(span)) => Some(span.0),
+fn remember(file: &file::Route, problems: &mut Problems) -> Option<Duration> {
+    let Some(dedup) = &file.dedup else { return Some(DEFAULT_DEDUP) };
+    match dedup.value {
+        file::Dedup::Off => None,
+        file::Dedup::Window(span) => {
+            if span.0.is_zero() {
+                problems.push(
+                    Problem::error(dedup.place, "nothing is remembered for no time")
+                        .expected("a duration such as 24h, or `off`"),
+                );
+            }
+            Some(span.0)
+        }
     }
 }
 
@@ -187,6 +191,9 @@ fn claim<'f>(path: &'f At<String>, claimed: &mut matchit::Router<()>, problems: 
         Problem::error(path.place, "a path begins with `/`").expected(A_PATH)
     } else if path.contains(['?', '#']) {
         Problem::error(path.place, "a path has no query and no fragment").expected(A_PATH)
+    } else if !path.chars().all(|c| c.is_ascii_graphic()) {
+        Problem::error(path.place, "no request has this path: it is matched as sent, in ASCII")
+            .expected("other characters percent-encoded, such as /hooks/caf%C3%A9")
     } else {
         match claimed.insert(path.value.as_str(), ()) {
             Ok(()) => return Some(path),
@@ -235,6 +242,16 @@ fn check_name(name: &At<String>, what: &str, problems: &mut Problems) {
             Problem::error(name.place, format!("this is no name for a {what}"))
                 .expected("up to 100 letters, digits, `-`, `_`, `.` and spaces: it is a metric label"),
         );
+    }
+}
+
+/// Compiles what does not depend on a route, so that what is wrong with a provider shows before a route uses it.
+fn check_providers(file: &file::ConfigFile, problems: &mut Problems) {
+    for (name, provider) in file.providers.iter() {
+        let map = provider.event.as_ref().map(|event| (name.value.as_str(), event));
+        Normalizer::compile(&auth::shared(name), map, &[], problems);
+        Handshakes::compile(&provider.handshake, problems);
+        Respond::compile(&provider.respond, problems);
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod auth;
 mod compile;
+mod parameters;
 mod settings;
 mod table;
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{At, Place, Problem, Problems, Span, file};
+use crate::config::{At, ByteSize, Place, Problem, Problems, Span, file};
 use crate::model::Secret;
 
 /// What concerns the process rather than a route.
@@ -21,6 +21,9 @@ pub struct Settings {
     /// Bounds on what a client may cost.
     pub limits: Limits,
 }
+
+/// The most that `max_body` may be, in bytes: bodies under way may take four times as much together.
+const LARGEST_BODY: u64 = 64 << 20;
 
 /// Bounds on what a client may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +60,7 @@ impl Settings {
             listen,
             admin_listen,
             admin_token: file.admin.token.as_ref().map(|token| token.value.clone()),
-            queue_path: queue_path(file.queue.as_ref()),
+            queue_path: queue_path(file.queue.as_ref(), problems),
             limits: Limits::compile(&file.limits, problems),
         }
     }
@@ -103,13 +106,15 @@ fn admin_token(admin: &file::Admin, ip: IpAddr, problems: &mut Problems) {
     }
 }
 
-fn queue_path(queue: Option<&At<file::Queue>>) -> PathBuf {
+fn queue_path(queue: Option<&At<file::Queue>>, problems: &mut Problems) -> PathBuf {
     let embedded = queue.map(|queue| match &queue.value {
         file::Queue::Embedded(embedded) => embedded,
     });
-    embedded
-        .and_then(|embedded| embedded.path.as_ref())
-        .map_or_else(|| PathBuf::from("./data"), |path| PathBuf::from(&path.value))
+    let Some(path) = embedded.and_then(|embedded| embedded.path.as_ref()) else { return PathBuf::from("./data") };
+    if path.is_empty() {
+        problems.push(Problem::error(path.place, "the path is empty").expected("a directory such as ./data"));
+    }
+    PathBuf::from(&path.value)
 }
 
 // === impl Limits ===
@@ -137,7 +142,7 @@ impl Limits {
             given.value.0
         };
         let limits = Self {
-            max_body: file.max_body.as_ref().map_or(default.max_body, |size| size.value.0),
+            max_body: default.max_body,
             header_timeout: span(&file.header_timeout, default.header_timeout),
             body_timeout: span(&file.body_timeout, default.body_timeout),
             shutdown_grace: span(&file.shutdown_grace, default.shutdown_grace),
@@ -148,6 +153,20 @@ impl Limits {
         {
             problems.push(Problem::error(count.place, "nobody could connect").expected("a number from 1"));
         }
-        limits
+        Self { max_body: file.max_body.as_ref().map_or(limits.max_body, |size| max_body(size, problems)), ..limits }
     }
+}
+
+/// A largest body, in bytes.
+pub(super) fn max_body(given: &At<ByteSize>, problems: &mut Problems) -> u64 {
+    let size = given.value.0;
+    if size == 0 {
+        problems.push(Problem::error(given.place, "no body fits into nothing").expected("a size such as 1MiB"));
+    } else if size > LARGEST_BODY {
+        problems.push(
+            Problem::error(given.place, "a body of this size could not be kept")
+                .expected(format!("at most {}MiB", LARGEST_BODY >> 20)),
+        );
+    }
+    size
 }

@@ -1,6 +1,7 @@
 //! Events where a provider says they are.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -156,7 +157,7 @@ impl Mapping {
         let kind = require("type", &self.kind, &scope)?;
         let id = match &self.id {
             Some(id) => require("id", id, &scope)?.into(),
-            None => self.default_id(&kind, &scope),
+            None => self.default_id(&kind, received, spans.range(&element.path)),
         };
         let text = |choices: &Choices| choices.choose(&scope);
         Ok(Read {
@@ -180,14 +181,15 @@ impl Mapping {
         Err(NotAnEvent::Missing { what: "data", looked_at: texts(&self.data) })
     }
 
-    fn default_id(&self, kind: &str, scope: &RequestScope<'_>) -> Box<str> {
+    /// All of the element counts, not what becomes its data alone: two that differ must not be taken for one.
+    fn default_id(&self, kind: &str, received: &Received, element: Option<Range<usize>>) -> Box<str> {
         if self.split.is_empty() && self.batch.is_none() {
-            return hex::encode(Sha256::digest(scope.body)).into();
+            return hex::encode(Sha256::digest(&received.body)).into();
         }
         let mut hash = Sha256::new();
         hash.update(kind.as_bytes());
         hash.update(b"\n");
-        hash.update(scope.data);
+        hash.update(element.and_then(|range| received.body.get(range)).unwrap_or_default());
         hex::encode(hash.finalize()).into()
     }
 }

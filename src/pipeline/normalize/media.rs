@@ -27,7 +27,11 @@ impl Media {
     /// # Errors
     /// Where the body is compressed.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, NotAnEvent> {
-        if headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
+        if headers
+            .get_all(header::CONTENT_ENCODING)
+            .iter()
+            .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+        {
             return Err(NotAnEvent::ContentEncoding);
         }
         let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Self::Unsaid) };
