@@ -54,9 +54,66 @@ fn container(documents: &[Value]) -> &Value {
 fn the_kustomization_renders() {
     let documents = rendered();
     assert!(!of_kind(&documents, "Service").is_empty(), "a Service");
-    let configuration = of_kind(&documents, "ConfigMap");
-    let routes = configuration.iter().find_map(|map| map["data"]["routes.yaml"].as_str());
-    assert!(routes.expect("a ConfigMap with routes.yaml").contains("routes:"));
+    assert!(routes(&documents).contains("routes:"));
+}
+
+/// `routes.yaml` as the pod sees it.
+fn routes(documents: &[Value]) -> &str {
+    let configuration = of_kind(documents, "ConfigMap");
+    configuration.iter().find_map(|map| map["data"]["routes.yaml"].as_str()).expect("a ConfigMap with routes.yaml")
+}
+
+/// Where the pod has a volume.
+fn mounted<'a>(documents: &'a [Value], volume: &str) -> &'a str {
+    let mounts = container(documents)["volumeMounts"].as_array().expect("volumeMounts");
+    let mount =
+        mounts.iter().find(|mount| mount["name"] == volume).unwrap_or_else(|| panic!("{volume} is not mounted"));
+    mount["mountPath"].as_str().unwrap()
+}
+
+#[test]
+fn the_routes_load_with_the_secrets_that_the_example_has() {
+    let documents = rendered();
+    let example = fs::read_to_string(folder("kubernetes/secret.example.yaml")).unwrap();
+    let example: Value = serde_yaml::from_str(&example).unwrap();
+    let volumes = workload(&documents)["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
+    let volume = volumes.iter().find(|volume| volume["name"] == "secrets").unwrap();
+    assert_eq!(volume["secret"]["secretName"], example["metadata"]["name"]);
+    // The secrets' folder is the pod's own; here it is elsewhere.
+    let directory = tempfile::tempdir().unwrap();
+    for (name, value) in example["stringData"].as_object().unwrap() {
+        fs::write(directory.path().join(name), value.as_str().unwrap()).unwrap();
+    }
+    let secrets = mounted(&documents, "secrets");
+    assert!(routes(&documents).contains(&format!("${{file:{secrets}/")), "no secret is read from {secrets}");
+    let text = routes(&documents).replace(secrets, &directory.path().display().to_string());
+    fs::write(directory.path().join("routes.yaml"), text).unwrap();
+    let checked = Command::new(env!("CARGO_BIN_EXE_hookswitch"))
+        .args(["check", "--config"])
+        .arg(directory.path().join("routes.yaml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success(), "{said}");
+    assert!(!said.contains("warning"), "{said}");
+}
+
+#[test]
+fn the_gateway_listens_and_writes_where_the_pod_means_it_to() {
+    let documents = rendered();
+    let container = container(&documents);
+    let routes: Value = serde_yaml::from_str(routes(&documents)).unwrap();
+    for (name, address) in [("http", &routes["listen"]), ("admin", &routes["admin"]["listen"])] {
+        let ports = container["ports"].as_array().unwrap();
+        let port = &ports.iter().find(|port| port["name"] == name).unwrap()["containerPort"];
+        assert_eq!(address.as_str().unwrap(), format!("0.0.0.0:{port}"), "{name}");
+    }
+    assert_eq!(routes["queue"]["embedded"]["path"], mounted(&documents, "data"));
+    let file = format!("{}/routes.yaml", mounted(&documents, "routes"));
+    assert_eq!(container["args"], serde_json::json!(["serve", "--config", file, "--watch"]));
+    for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+        assert_eq!(container[probe]["httpGet"]["port"], "admin", "{probe}");
+    }
 }
 
 #[test]

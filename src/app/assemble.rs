@@ -18,7 +18,7 @@ use super::shared::Shared;
 use super::worker::{DeliveryMetrics, Lanes, Workshop};
 use crate::config::load::Surroundings;
 use crate::model::Clock;
-use crate::pipeline::deliver::Client;
+use crate::pipeline::deliver::{Client, ClientError};
 use crate::pipeline::receive::BodyBudget;
 use crate::queue::{Queue, QueueError};
 use crate::routing::RouteTable;
@@ -61,8 +61,8 @@ pub struct Gateway {
 #[non_exhaustive]
 pub enum StartError {
     /// TLS for destinations cannot be set up.
-    #[error("cannot set up the HTTP client: {0}")]
-    Client(#[source] reqwest::Error),
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// A metric cannot be registered: a mistake in this program.
     #[error("cannot register metrics: {0}")]
     Metrics(#[from] MetricsError),
@@ -81,7 +81,7 @@ impl Assembly {
     /// # Errors
     /// Where the HTTP client or the metrics cannot be set up.
     pub async fn start(self) -> Result<Gateway, StartError> {
-        let client = Client::new().map_err(StartError::Client)?;
+        let client = Client::new()?;
         let deliveries = DeliveryMetrics::register(&self.registry)?;
         let metrics = IngressMetrics::register(&self.registry)?;
         let depth = DepthMetrics::register(&self.registry)?;

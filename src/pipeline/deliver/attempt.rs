@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::answer::{Response, retry_after};
-use super::{Answer, Outbound, Target, excerpt};
+use super::{Answer, Outbound, Target, excerpt, failure};
 use crate::expr::RenderError;
 use crate::model::{DeliveryId, Event, Timestamp};
 use crate::pipeline::Payload;
@@ -13,6 +13,15 @@ use crate::pipeline::Payload;
 pub struct Client {
     http: reqwest::Client,
 }
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot set up TLS for destinations: {}; install the system's certificate authorities (Debian: ca-certificates), or have \
+     SSL_CERT_FILE or SSL_CERT_DIR name some that can be read",
+    failure::root_cause(.0).unwrap_or_default()
+)]
+pub struct ClientError(#[source] reqwest::Error);
 
 /// The most that is read of a response's body, in bytes.
 const RESPONSE_LIMIT: usize = 64 * 1024;
@@ -29,11 +38,12 @@ const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 // === impl Client ===
 
 impl Client {
-    /// Builds the client. The certificate authorities are those of the operating system.
+    /// Builds the client. The certificate authorities are those of the operating system, or those that `SSL_CERT_FILE`
+    /// and `SSL_CERT_DIR` name, read here and now.
     ///
     /// # Errors
-    /// Where TLS cannot be set up.
-    pub fn new() -> Result<Self, reqwest::Error> {
+    /// Where there is no certificate authority to trust.
+    pub fn new() -> Result<Self, ClientError> {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -43,7 +53,8 @@ impl Client {
             .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
             .http2_keep_alive_interval(HTTP2_PING_EVERY)
             .http2_keep_alive_timeout(HTTP2_PING_TIMEOUT)
-            .build()?;
+            .build()
+            .map_err(ClientError)?;
         Ok(Self { http })
     }
 

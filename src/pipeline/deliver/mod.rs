@@ -23,7 +23,7 @@ mod target;
 
 pub use address::AddressError;
 pub use answer::Answer;
-pub use attempt::Client;
+pub use attempt::{Client, ClientError};
 pub use outbound::{Outbound, OutboundError};
 pub use retry::{RetryPolicy, Verdict};
 pub use target::Target;
