@@ -417,3 +417,21 @@ fn a_connection_may_carry_several_requests() {
     }
     destination.wait_for(3);
 }
+
+#[test]
+fn what_a_client_that_hung_up_left_behind_is_delivered() {
+    let (destination, gateway) = start();
+    for number in 0..40 {
+        let body = format!(r#"{{"type":"t","id":"{number}"}}"#);
+        let request = format!(
+            "POST /open HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = std::net::TcpStream::connect(gateway.address()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        // It does not wait for the answer: what of it is stored by now is a matter of luck, and must come all the same.
+    }
+    assert_eq!(gateway.post_json("/open", &json!({ "type": "marker", "id": "marker" })).status, 202);
+    destination.wait_for(1);
+    gateway.wait_until_drained();
+}

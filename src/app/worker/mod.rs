@@ -204,3 +204,6 @@ impl Lanes {
         handle
     }
 }
+
+#[cfg(test)]
+mod tests;
