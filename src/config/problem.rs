@@ -85,7 +85,7 @@ impl Problems {
 
     /// Adds one. What was said already is not said again: a part that is used twice is looked at twice.
     pub fn push(&mut self, problem: Problem) {
-        if !self.0.contains(&problem) {
+        if problem.place.line == 0 || !self.0.contains(&problem) {
             self.0.push(problem);
         }
     }

@@ -172,3 +172,134 @@ fn types_node(globs: &[At<String>], place: Place, problems: &mut Problems) -> Op
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::config::load::{self, FixedSurroundings};
+    use crate::model::{Attributes, Evidence, Headers, Request, RequestId, Timestamp};
+
+    fn event(kind: &str, data: serde_json::Value) -> Event {
+        let request = Request {
+            id: RequestId(Uuid::nil()),
+            received_at: Timestamp::from_seconds(0),
+            method: "POST".into(),
+            path: "/".into(),
+            query: "".into(),
+            path_params: Vec::new(),
+            headers: Headers::new(),
+            body: Bytes::new(),
+            evidence: Evidence::default(),
+        };
+        let attributes = Attributes {
+            id: "1".into(),
+            source: "/".into(),
+            kind: kind.into(),
+            subject: None,
+            time: None,
+            provider: "".into(),
+            route: "r".into(),
+        };
+        Event::new(attributes, request.into(), 0..0, data)
+    }
+
+    /// Compiles what stands in a `deliver` entry beside `to`.
+    fn compile(entry: &str) -> (Option<Filter>, Vec<Problem>) {
+        let text = format!("routes: [{{ name: r, path: /r, auth: none, deliver: [{{ to: d, {entry} }}] }}]");
+        let file = load::parse("routes.yaml", &text, &FixedSurroundings::new()).file.unwrap();
+        let entry = &file.routes[0].deliver[0];
+        let mut problems = Problems::new();
+        let filter = Filter::compile(entry.filter.as_ref(), entry.types.as_deref(), entry.place, &mut problems);
+        (filter, problems.sorted())
+    }
+
+    fn lets_through(entry: &str, kind: &str, data: serde_json::Value) -> bool {
+        let (filter, problems) = compile(entry);
+        assert!(problems.is_empty(), "{problems:?}");
+        filter.unwrap().matches(&event(kind, data)).unwrap()
+    }
+
+    #[test]
+    fn a_star_in_a_type_stands_for_any_run_of_characters_and_nothing_else_does() {
+        for (globs, kind, wanted) in [
+            ("order.*", "order.created", true),
+            ("order.*", "order.", true),
+            ("order.*", "orders.created", false),
+            ("order.*", "reorder.created", false),
+            ("*.created", "order.created", true),
+            ("*", "", true),
+            ("*", "two\nlines", true),
+            ("order.created", "order.created", true),
+            ("order.created", "orderXcreated", false),
+            ("order.created", "order.created\n", false),
+            ("a+b", "a+b", true),
+            ("a+b", "aab", false),
+            ("Order", "order", false),
+            ("a', 'b", "b", true),
+        ] {
+            assert_eq!(lets_through(&format!("types: ['{globs}']"), kind, json!({})), wanted, "{globs} {kind:?}");
+        }
+    }
+
+    #[test]
+    fn all_any_and_not_are_what_they_say() {
+        let data = || json!({ "a": 1, "b": 2 });
+        for (filter, wanted) in [
+            ("all: [$.data.a, $.data.b]", true),
+            ("all: [$.data.a, $.data.c]", false),
+            ("any: [$.data.c, $.data.b]", true),
+            ("any: [$.data.c, $.data.d]", false),
+            ("not: [$.data.c, $.data.d]", true),
+            ("not: [$.data.c, $.data.b]", false),
+            ("not: [{ all: [$.data.a, $.data.c] }]", true),
+            ("types: ['t'], any: [$.data.c]", false),
+            ("types: ['t'], all: [$.data.a], any: [$.data.b], not: [$.data.c]", true),
+        ] {
+            assert_eq!(lets_through(&format!("filter: {{ {filter} }}"), "t", data()), wanted, "{filter}");
+        }
+    }
+
+    #[test]
+    fn types_beside_a_filter_must_hold_too() {
+        for (kind, data, wanted) in
+            [("t", json!({ "a": 1 }), true), ("u", json!({ "a": 1 }), false), ("t", json!({}), false)]
+        {
+            assert_eq!(lets_through("types: [t], filter: $.data.a", kind, data), wanted);
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_or_never_holds_is_one_problem_at_its_place() {
+        for entry in [
+            "types: []",
+            "types: ['']",
+            "filter: {}",
+            "filter: { types: [] }",
+            "filter: { any: [] }",
+            "filter: { all: [$.a, 'nonsense ='] }",
+            "filter: $.data.a ==",
+            "filter: $.data.n > 2 && $.data.n < 1",
+        ] {
+            let (_, problems) = compile(entry);
+            assert_eq!(problems.len(), 1, "{entry}: {problems:?}");
+            assert!(problems[0].place.column > 50, "{entry}: {:?}", problems[0].place);
+        }
+    }
+
+    #[test]
+    fn a_route_that_does_not_want_an_event_asks_no_lane() {
+        let lane = |name: &str| Lane::new("r", name);
+        let filter = |entry: &str| compile(entry).0;
+        let lanes = || vec![(lane("all"), None), (lane("paid"), filter("types: [paid]"))];
+        let everything = Wants::new(None, lanes());
+        assert_eq!(everything.lanes(&event("paid", json!({}))).unwrap(), [lane("all"), lane("paid")]);
+        assert_eq!(everything.lanes(&event("sent", json!({}))).unwrap(), [lane("all")]);
+        let few = Wants::new(filter("filter: $.data.a"), lanes());
+        assert_eq!(few.lanes(&event("paid", json!({}))).unwrap(), []);
+        assert_eq!(few.lanes(&event("paid", json!({ "a": null }))).unwrap().len(), 2);
+    }
+}

@@ -172,3 +172,68 @@ impl Reply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load;
+
+    fn compile(respond: &str) -> (Respond, Vec<Problem>) {
+        let provider = load::parse_provider(&format!("auth: none\nrespond: {respond}")).unwrap();
+        let mut problems = Problems::new();
+        let respond = Respond::compile(&provider.respond, &mut problems);
+        (respond, problems.sorted())
+    }
+
+    #[test]
+    fn what_a_provider_does_not_say_is_as_it_is() {
+        let silent = Respond::default();
+        for ending in [Ending::Accepted, Ending::Filtered, Ending::Duplicate, Ending::Invalid, Ending::Unavailable] {
+            assert_eq!(silent.render(ending, 418, &["1"]), (418, None), "{}", ending.as_str());
+        }
+    }
+
+    #[test]
+    fn what_is_filtered_or_a_duplicate_is_answered_as_accepted_unless_it_says_otherwise() {
+        let (respond, _) = compile("{ accepted: { status: 200 }, duplicate: { status: 208 } }");
+        assert_eq!(respond.render(Ending::Accepted, 202, &[]).0, 200);
+        assert_eq!(respond.render(Ending::Filtered, 202, &[]).0, 200);
+        assert_eq!(respond.render(Ending::Duplicate, 202, &[]).0, 208);
+        assert_eq!(respond.render(Ending::Invalid, 422, &[]).0, 422);
+    }
+
+    #[test]
+    fn a_body_knows_the_ids_and_the_outcome() {
+        let (respond, _) = compile("{ accepted: { body: { first: $.id, all: '$.ids[*]', is: $.outcome } } }");
+        let told = respond.render(Ending::Accepted, 202, &["a", "b"]);
+        assert_eq!(told, (202, Some(json!({ "first": "a", "all": ["a", "b"], "is": "accepted" }))));
+        assert_eq!(
+            respond.render(Ending::Filtered, 202, &[]).1,
+            Some(json!({ "first": null, "all": [], "is": "filtered" }))
+        );
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_filled_leaves_the_status() {
+        let (respond, _) = compile("{ invalid: { status: 200, body: { x: { $path: $.nope, $required: true } } } }");
+        assert_eq!(respond.render(Ending::Invalid, 422, &[]), (200, None));
+    }
+
+    #[test]
+    fn a_provider_never_takes_what_was_not_kept_for_done_nor_what_was_for_failed() {
+        for wrong in [
+            "{ unavailable: { status: 200 } }",
+            "{ unavailable: { status: 399 } }",
+            "{ unauthorized: { status: 204 } }",
+            "{ accepted: { status: 500 } }",
+            "{ accepted: { status: 302 } }",
+            "{ invalid: { status: 600 } }",
+            "{ filtered: { status: 101 } }",
+            "{ duplicate: { body: '{$.id' } }",
+        ] {
+            let (_, problems) = compile(wrong);
+            assert_eq!(problems.len(), 1, "{wrong}: {problems:?}");
+        }
+        assert!(compile("{ invalid: { status: 200 }, unavailable: { status: 429 } }").1.is_empty());
+    }
+}

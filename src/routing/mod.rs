@@ -11,3 +11,6 @@ mod table;
 pub use compile::compile;
 pub use settings::{Limits, Settings};
 pub use table::{Delivery, Matched, Route, RouteTable};
+
+#[cfg(test)]
+mod tests;

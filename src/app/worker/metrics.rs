@@ -78,4 +78,9 @@ impl DeliveryMetrics {
     pub(super) fn dead(&self, lane: &Lane, destination: &str, count: u64) {
         self.deliveries.with_label_values(&[&*lane.route, &*lane.delivery, destination, "dead"]).inc_by(count);
     }
+
+    #[cfg(test)]
+    pub(super) fn attempts_of(&self, route: &str, destination: &str, reason: crate::model::Reason) -> u64 {
+        self.attempts.with_label_values(&[route, destination, reason.as_str()]).get()
+    }
 }

@@ -224,3 +224,6 @@ impl Lanes {
         handle
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,3 +40,46 @@ impl Wake {
         self.told.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn the_earliest_time_that_was_told_counts_once() {
+        let wake = Wake::default();
+        assert_eq!(wake.take(), None);
+        for millis in [30, 10, 20] {
+            wake.by(at(millis));
+        }
+        assert_eq!(wake.take(), Some(at(10)));
+        assert_eq!(wake.take(), None, "it was taken");
+        wake.by(at(40));
+        assert_eq!(wake.take(), Some(at(40)));
+    }
+
+    #[tokio::test]
+    async fn who_was_told_before_waiting_does_not_wait() {
+        let wake = Wake::default();
+        wake.by(at(1));
+        wake.told().await;
+        assert_eq!(wake.take(), Some(at(1)));
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_told() {
+        let wake = Wake::default();
+        let (told, ()) = tokio::join!(
+            async {
+                wake.told().await;
+                wake.take()
+            },
+            async { wake.by(at(7)) }
+        );
+        assert_eq!(told, Some(at(7)));
+    }
+}

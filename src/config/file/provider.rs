@@ -115,8 +115,8 @@ pub struct Reply {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventMap {
-    /// Where the body is a list of envelopes, their query (`$[*]`). A body in which it finds nothing is
-    /// one envelope.
+    /// Where the body is a list of envelopes, their query: `$[0:]`, which finds the elements of a list alone (`$[*]`
+    /// finds the members of an object too). A body in which it finds nothing is one envelope.
     #[serde(default)]
     pub batch: Option<At<String>>,
     /// The query, over an envelope, of the elements that are an event each; of several, the first that

@@ -208,3 +208,6 @@ const NEVER_KEPT: [HeaderName; 9] = [
 fn parse(body: &[u8]) -> Result<Value, NotAnEvent> {
     serde_json::from_slice(body).map_err(|error| NotAnEvent::NotJson { line: error.line(), column: error.column() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! What becomes of a delivery that a reload came across.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use prometheus::Registry;
+use serde_json::Value;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::*;
+use crate::app::configure_text;
+use crate::config::load::FixedSurroundings;
+use crate::model::{Attributes, Event, Evidence, Headers, Reason, Request, RequestId, SystemClock, Timestamp};
+use crate::queue::embedded::{Embedded, Options};
+use crate::queue::{Append, NewEvent};
+
+/// Lanes over a queue of their own.
+struct House {
+    lanes: Lanes,
+    queue: Arc<dyn Queue>,
+    table: Arc<ArcSwap<RouteTable>>,
+    _directory: TempDir,
+}
+
+/// Nothing listens at the destination: an attempt fails, is counted, and no other follows in this test's time.
+fn table(routes: &[&str]) -> RouteTable {
+    let retry = "{ initial: 1h, max: 1h }";
+    let mut text = format!("destinations: {{ d: {{ url: 'http://127.0.0.1:1', retry: {retry} }} }}\nroutes:\n");
+    for name in routes {
+        text.push_str(&format!("  - {{ name: {name}, path: /{name}, auth: none, deliver: [{{ to: d }}] }}\n"));
+    }
+    configure_text("routes.yaml", &text, &FixedSurroundings::new()).unwrap().table
+}
+
+impl House {
+    fn with(routes: &[&str]) -> Self {
+        let directory = TempDir::new().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let queue: Arc<dyn Queue> = Embedded::open(Options::new(directory.path()), Arc::clone(&clock)).unwrap();
+        let table = Arc::new(ArcSwap::from_pointee(table(routes)));
+        let metrics = DeliveryMetrics::register(&Registry::new()).unwrap();
+        let client = Client::new().unwrap();
+        let workshop = Workshop::new(Arc::clone(&table), Arc::clone(&queue), clock, client, || 0.99, metrics);
+        Self { lanes: Lanes::new(workshop), queue, table, _directory: directory }
+    }
+
+    /// Stores an event for the lane of a route.
+    async fn append(&self, route: &str) -> Vec<Lease> {
+        let request = Arc::new(Request {
+            id: RequestId(Uuid::now_v7()),
+            received_at: Timestamp::from_seconds(0),
+            method: "POST".into(),
+            path: "/".into(),
+            query: "".into(),
+            path_params: Vec::new(),
+            headers: Headers::new(),
+            body: Bytes::from_static(b"1"),
+            evidence: Evidence::default(),
+        });
+        let attributes = Attributes {
+            id: "1".into(),
+            source: "/".into(),
+            kind: "t".into(),
+            subject: None,
+            time: None,
+            provider: "".into(),
+            route: route.into(),
+        };
+        let event = Arc::new(Event::new(attributes, Arc::clone(&request), 0..1, Value::from(1)));
+        let lanes = vec![Lane::new(route, "d")];
+        let events = vec![NewEvent { event, key: "1".to_owned(), remember_until: None, lanes }];
+        self.queue.append(Append { request, events }).await.unwrap().leases
+    }
+
+    async fn until(&self, what: &str, mut holds: impl AsyncFnMut(&Self) -> bool) {
+        let waiting = async {
+            while !holds(self).await {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap_or_else(|_| panic!("waited for {what}"));
+    }
+
+    async fn until_attempted(&self, route: &str) {
+        let metrics = &self.lanes.workshop.metrics;
+        self.until("an attempt", async |_| metrics.attempts_of(route, "d", Reason::Connect) > 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_whose_lane_went_before_it_came_is_a_dead_letter_and_not_forgotten() {
+    let house = House::with(&["stays"]);
+    house.lanes.align();
+    let leases = house.append("gone").await;
+    house.lanes.dispatch(leases);
+    house.until("a dead letter", async |house| !house.queue.dead_letters(None, 9).await.unwrap().is_empty()).await;
+    let dead = house.queue.dead_letters(None, 9).await.unwrap();
+    assert_eq!((dead.len(), dead[0].reason), (1, Reason::RouteRemoved));
+}
+
+#[tokio::test]
+async fn a_delivery_that_comes_as_its_lane_ends_is_a_dead_letter_too() {
+    let house = House::with(&["stays", "goes"]);
+    house.lanes.align();
+    let leases = house.append("goes").await;
+    house.table.store(Arc::new(table(&["stays"])));
+    for ended in house.lanes.align() {
+        ended.cancelled().await;
+    }
+    house.lanes.dispatch(leases);
+    house.until("a dead letter", async |house| !house.queue.dead_letters(None, 9).await.unwrap().is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_comes_before_its_lane_starts_is_made_by_it() {
+    let house = House::with(&["first"]);
+    house.lanes.align();
+    // The table is in force already, its lanes are not: a request may come in between.
+    house.table.store(Arc::new(table(&["first", "second"])));
+    let leases = house.append("second").await;
+    house.lanes.dispatch(leases);
+    house.lanes.align();
+    house.until_attempted("second").await;
+    assert!(house.queue.dead_letters(None, 9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_lane_makes_what_it_is_handed() {
+    let house = House::with(&["first"]);
+    house.lanes.align();
+    let leases = house.append("first").await;
+    house.lanes.dispatch(leases);
+    house.until_attempted("first").await;
+}
+
+#[tokio::test]
+async fn lanes_that_stopped_leave_what_comes_to_the_next_start() {
+    let house = House::with(&["first"]);
+    house.lanes.align();
+    house.lanes.stop().await;
+    let leases = house.append("first").await;
+    let lane = leases[0].lane.clone();
+    house.lanes.dispatch(leases);
+    let leased = house.queue.lease(&lane, 9, SystemClock.now()).await.unwrap();
+    assert_eq!(leased.leases.len(), 1, "it was given back, and is no dead letter");
+}
