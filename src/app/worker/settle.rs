@@ -27,7 +27,7 @@ pub(super) async fn attempt(workshop: Arc<Workshop>, lease: Lease, wake: Arc<Wak
     let verdict = target.retry.decide(&answer, number, lease.accepted_at, now, (workshop.dice)());
     let attempt = record(&answer, verdict, number, at, duration);
     workshop.metrics.attempted(&lease.lane, target, attempt.outcome, duration);
-    log(&lease, target, &attempt, verdict);
+    log(&lease, target, &attempt, verdict, &answer.detail);
     settle(&workshop, lease, target, attempt, verdict, now, &wake).await;
 }
 
@@ -45,7 +45,7 @@ fn record(answer: &Answer, verdict: Verdict, number: u32, at: Timestamp, duratio
         (Verdict::DeadLetter(reason), Outcome::Retry(_)) if reason == Reason::Rejected => Outcome::DeadLetter(reason),
         (_, outcome) => outcome,
     };
-    Attempt { number, at, duration, status: answer.status, outcome, detail: answer.detail.clone() }
+    answer.to_attempt(number, at, duration, outcome)
 }
 
 async fn settle(
@@ -100,18 +100,19 @@ fn unsettled(lane: &Lane, error: &QueueError) {
     );
 }
 
-fn log(lease: &Lease, target: &Target, attempt: &Attempt, verdict: Verdict) {
+/// `detail` is without what the destination said: that may quote the payload.
+fn log(lease: &Lease, target: &Target, attempt: &Attempt, verdict: Verdict, detail: &str) {
     let (route, delivery, destination) = (&*lease.lane.route, &*lease.lane.delivery, &*target.name);
     let (id, number, status) = (lease.id, attempt.number, attempt.status);
     let reason = attempt.outcome.reason_label();
     match verdict {
         Verdict::Ack => tracing::debug!(route, delivery, destination, %id, number, status, "delivered"),
         Verdict::RetryAt(at) => {
-            tracing::warn!(route, delivery, destination, %id, number, status, reason, next = %at, "attempt failed: {}", attempt.detail);
+            tracing::warn!(route, delivery, destination, %id, number, status, reason, next = %at, "attempt failed: {detail}");
         }
         Verdict::DeadLetter(why) => tracing::error!(
             route, delivery, destination, %id, number, status, reason, dead = %why,
-            "dead letter: {}; {}", attempt.detail, why.next_step()
+            "dead letter: {detail}; {}", why.next_step()
         ),
     }
 }
