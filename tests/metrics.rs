@@ -146,6 +146,19 @@ fn a_log_line_names_route_and_reason_of_what_was_refused() {
 }
 
 #[test]
+fn what_a_destination_quotes_of_the_payload_is_in_no_log() {
+    let destination = Destination::start();
+    let gateway = Gateway::start(&routes(&destination));
+    destination.answer_next([Answer::Echo(500), Answer::Echo(422)]);
+    let event = json!({ "event_name": "client.updated", "object": { "id": 1, "email": "a-private-address" } });
+    assert_eq!(gateway.post("/clients", &sign::bspk("s3cret"), event.to_string().as_bytes()).status, 202);
+    gateway.wait_for_log(&["attempt failed", "answered 500"]);
+    gateway.wait_for_log(&["dead letter", "answered 422"]);
+    let log = gateway.log().join("\n");
+    assert!(!log.contains("a-private-address"), "{log}");
+}
+
+#[test]
 fn an_admin_listener_that_others_can_reach_has_a_token() {
     let destination = Destination::start();
     let directory = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::json;
-use support::{Answer, Arrived, Destination, Gateway};
+use support::{Answer, Arrived, Destination, Gateway, sign};
 
 fn routes(destination: &Destination, settings: &str) -> String {
     format!(
@@ -97,6 +97,19 @@ fn retry_after_is_honoured() {
     // Never sooner than asked; how much later is nobody's promise.
     let waited = arrived[1].at.duration_since(arrived[0].at);
     assert!(waited >= Duration::from_secs(2), "tried again after {waited:?}");
+    assert_same_delivery(&arrived);
+}
+
+#[test]
+fn retry_after_may_be_a_date() {
+    let destination = Destination::start();
+    let gateway = Gateway::start(&routes(&destination, QUICK));
+    let later = jiff::Timestamp::from_second(sign::unix_time() + 3).unwrap();
+    let date = later.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    destination.answer_next([Answer::WithHeader(429, "Retry-After", date)]);
+    accept(&gateway, "1");
+    let arrived = destination.wait_for(2);
+    assert!(sign::unix_time() >= later.as_second(), "tried again too soon");
     assert_same_delivery(&arrived);
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Watched<S> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
     ambiguous: Arc<AtomicBool>,
-    chunked: Arc<AtomicBool>,
+    unbounded: Arc<AtomicBool>,
 }
 
 /// Finds the heads in what a client sends.
@@ -34,6 +34,8 @@ struct Scan {
     /// The start of the line under way: as much as tells the two header fields and a length.
     line: Vec<u8>,
     length: Option<u64>,
+    /// Whether there was a length at all, also one that stands too far behind its name to be kept.
+    sized: bool,
     encoded: bool,
 }
 
@@ -105,10 +107,10 @@ impl Seen {
         self.ambiguous.load(Ordering::Acquire)
     }
 
-    /// Whether a head had a `Transfer-Encoding`: then the connection is to be closed after its answer, since where the
-    /// next head begins is not known here.
-    pub(super) fn chunked(&self) -> bool {
-        self.chunked.load(Ordering::Acquire)
+    /// Whether a head had a `Transfer-Encoding`, or a length that cannot be told: then the connection is to be closed after
+    /// its answer, since where the next head begins is not known here.
+    pub(super) fn unbounded(&self) -> bool {
+        self.unbounded.load(Ordering::Acquire)
     }
 }
 
@@ -152,6 +154,7 @@ impl Scan {
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.encoded = true;
         } else if name.eq_ignore_ascii_case(b"content-length") {
+            self.sized = true;
             let value = value.get(1..).unwrap_or_default().trim_ascii();
             // What is no length hyper refuses.
             self.length = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
@@ -159,13 +162,19 @@ impl Scan {
     }
 
     fn head_ends(&mut self, seen: &Seen) {
-        let (length, encoded) = (self.length.take(), std::mem::take(&mut self.encoded));
+        let length = self.length.take();
+        let (sized, encoded) = (std::mem::take(&mut self.sized), std::mem::take(&mut self.encoded));
         if encoded {
-            seen.chunked.store(true, Ordering::Release);
-            seen.ambiguous.fetch_or(length.is_some(), Ordering::AcqRel);
+            seen.unbounded.store(true, Ordering::Release);
+            seen.ambiguous.fetch_or(sized, Ordering::AcqRel);
         }
         self.at = match length {
             _ if encoded => At::Rest,
+            // Where the next head begins is not known: as behind a `Transfer-Encoding`, the connection ends here.
+            None if sized => {
+                seen.unbounded.store(true, Ordering::Release);
+                At::Rest
+            }
             Some(length) if length > 0 => At::Body(length),
             _ => At::Head,
         };
@@ -181,7 +190,7 @@ mod tests {
     fn seen(pieces: &[&[u8]]) -> (bool, bool) {
         let (mut scan, seen) = (Scan::default(), Seen::default());
         pieces.iter().for_each(|piece| scan.feed(piece, &seen));
-        (seen.ambiguous(), seen.chunked())
+        (seen.ambiguous(), seen.unbounded())
     }
 
     const PLAIN: &[u8] = b"POST / HTTP/1.1\r\nContent-Length: 40\r\n\r\nTransfer-Encoding: chunked\r\n0123456789\r\n";
@@ -193,6 +202,13 @@ mod tests {
         let other = b"POST / HTTP/1.1\nContent-Length: 5\nHost: x\nTransfer-Encoding: chunked\n\n0\n\n";
         assert_eq!(seen(&[BOTH]), (true, true));
         assert_eq!(seen(&[other]), (true, true));
+    }
+
+    #[test]
+    fn a_length_far_behind_its_name_is_a_length() {
+        let far = |more: &str| format!("POST / HTTP/1.1\r\nContent-Length:{}5\r\n{more}\r\nhello", " ".repeat(100));
+        assert_eq!(seen(&[far("Transfer-Encoding: chunked\r\n").as_bytes()]), (true, true));
+        assert_eq!(seen(&[far("").as_bytes()]), (false, true), "the connection is closed after it");
     }
 
     #[test]

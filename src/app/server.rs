@@ -123,7 +123,7 @@ async fn answer<H: Handler>(handler: &H, mut request: Request<Incoming>, seen: &
         request.extensions_mut().insert(AmbiguousLength);
     }
     let mut response = handler.handle(request).await;
-    if seen.chunked() {
+    if seen.unbounded() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

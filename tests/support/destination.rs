@@ -28,6 +28,8 @@ pub struct Arrived {
 pub enum Answer {
     Status(u16),
     WithHeader(u16, &'static str, String),
+    /// With this status, and what was sent.
+    Echo(u16),
     /// Never, until the client gives up.
     Hang,
     /// The connection is closed without one.
@@ -196,10 +198,12 @@ impl Shared {
         let mut reading = BufReader::new(reading);
         let mut writing = stream;
         while let Ok(Some(request)) = read(&mut reading) {
+            let sent = request.body.clone();
             let answer = self.keep(request);
-            let (status, header) = match answer {
-                Answer::Status(status) => (status, String::new()),
-                Answer::WithHeader(status, name, value) => (status, format!("{name}: {value}\r\n")),
+            let (status, header, body) = match answer {
+                Answer::Status(status) => (status, String::new(), Vec::new()),
+                Answer::WithHeader(status, name, value) => (status, format!("{name}: {value}\r\n"), Vec::new()),
+                Answer::Echo(status) => (status, String::new(), sent),
                 Answer::Close => break,
                 Answer::Hang => {
                     // Ends when the client closes.
@@ -207,8 +211,8 @@ impl Shared {
                     break;
                 }
             };
-            let head = format!("HTTP/1.1 {status} Told\r\n{header}Content-Length: 0\r\n\r\n");
-            if writing.write_all(head.as_bytes()).is_err() {
+            let head = format!("HTTP/1.1 {status} Told\r\n{header}Content-Length: {}\r\n\r\n", body.len());
+            if writing.write_all(&[head.as_bytes(), &body].concat()).is_err() {
                 break;
             }
         }

@@ -28,6 +28,7 @@ pub struct Settings {
     admin: String,
     environment: Vec<(String, String)>,
     files: Vec<(String, String)>,
+    shell: Option<String>,
 }
 
 struct Process {
@@ -72,6 +73,12 @@ impl Settings {
         self
     }
 
+    /// Starts it from a shell that first does this, in the gateway's directory; `exec "$@"` is the gateway.
+    pub fn shell(mut self, script: &str) -> Self {
+        self.shell = Some(script.to_owned());
+        self
+    }
+
     /// Starts it and waits until it listens.
     pub fn start(self) -> Gateway {
         let directory = TempDir::new().unwrap();
@@ -80,7 +87,7 @@ impl Settings {
         }
         let path = directory.path().join("routes.yaml");
         fs::write(&path, self.text(&directory, &self.routes)).unwrap();
-        let process = Process::start(&directory, &self.environment);
+        let process = Process::start(&directory, &self);
         Gateway { settings: self, directory, process }
     }
 
@@ -111,6 +118,7 @@ impl Gateway {
             admin: "listen: 127.0.0.1:0".to_owned(),
             environment: Vec::new(),
             files: Vec::new(),
+            shell: None,
         }
     }
 
@@ -226,11 +234,16 @@ impl Gateway {
         eventually("the gateway's end", || child.try_wait().unwrap())
     }
 
+    /// From the next start on it is started without the shell's doing.
+    pub fn without_shell(&mut self) {
+        self.settings.shell = None;
+    }
+
     /// Starts it again on the same directory, after it ended or was killed.
     pub fn restart(&mut self) {
         let _ = self.process.child.kill();
         let _ = self.process.child.wait();
-        self.process = Process::start(&self.directory, &self.settings.environment);
+        self.process = Process::start(&self.directory, &self.settings);
     }
 }
 
@@ -247,12 +260,18 @@ impl Drop for Gateway {
 // === impl Process ===
 
 impl Process {
-    fn start(directory: &TempDir, environment: &[(String, String)]) -> Self {
-        let mut child = hookswitch()
+    fn start(directory: &TempDir, settings: &Settings) -> Self {
+        let mut command = hookswitch();
+        if let Some(script) = &settings.shell {
+            let binary = command.get_program().to_owned();
+            command = Command::new("sh");
+            command.env("NO_COLOR", "1").stdin(Stdio::null()).args(["-c", script, "sh"]).arg(binary);
+        }
+        let mut child = command
             .args(["serve", "--config"])
             .arg(directory.path().join("routes.yaml"))
             .current_dir(directory.path())
-            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .envs(settings.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

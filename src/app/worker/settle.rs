@@ -27,7 +27,7 @@ pub(super) async fn attempt(workshop: Arc<Workshop>, lease: Lease, wake: Arc<Wak
     let verdict = target.retry.decide(&answer, number, lease.accepted_at, now, (workshop.dice)());
     let attempt = record(&answer, verdict, number, at, duration);
     workshop.metrics.attempted(&lease.lane, target, attempt.outcome, duration);
-    log(&workshop, &lease, target, &attempt, verdict);
+    log(&workshop, &lease, &target.name, &attempt, verdict, &answer.detail);
     settle(&workshop, lease, target, attempt, verdict, now, &wake).await;
 }
 
@@ -45,7 +45,7 @@ fn record(answer: &Answer, verdict: Verdict, number: u32, at: Timestamp, duratio
         (Verdict::DeadLetter(reason), Outcome::Retry(_)) if reason == Reason::Rejected => Outcome::DeadLetter(reason),
         (_, outcome) => outcome,
     };
-    Attempt { number, at, duration, status: answer.status, outcome, detail: answer.detail.clone() }
+    answer.to_attempt(number, at, duration, outcome)
 }
 
 async fn settle(
@@ -100,8 +100,9 @@ fn unsettled(lane: &Lane, error: &QueueError) {
     );
 }
 
-fn log(workshop: &Workshop, lease: &Lease, target: &Target, attempt: &Attempt, verdict: Verdict) {
-    let (route, delivery, destination) = (&*lease.lane.route, &*lease.lane.delivery, &*target.name);
+/// `detail` is without what the destination said: that may quote the payload.
+fn log(workshop: &Workshop, lease: &Lease, destination: &str, attempt: &Attempt, verdict: Verdict, detail: &str) {
+    let (route, delivery) = (&*lease.lane.route, &*lease.lane.delivery);
     let (id, number, status) = (lease.id, attempt.number, attempt.status);
     let reason = attempt.outcome.reason_label();
     match verdict {
@@ -110,12 +111,12 @@ fn log(workshop: &Workshop, lease: &Lease, target: &Target, attempt: &Attempt, v
             let Some(held_back) = workshop.quiet.may_say(&lease.lane, attempt.at) else { return };
             tracing::warn!(
                 route, delivery, destination, %id, number, status, reason, %next, held_back,
-                "attempt failed: {}; {}", attempt.detail, next_step_of(attempt)
+                "attempt failed: {detail}; {}", next_step_of(attempt)
             );
         }
         Verdict::DeadLetter(why) => tracing::error!(
             route, delivery, destination, %id, number, status, reason, dead = %why,
-            "dead letter: {}; {}", attempt.detail, why.next_step()
+            "dead letter: {detail}; {}", why.next_step()
         ),
     }
 }

@@ -22,6 +22,9 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// What happened, in a sentence for a person: at most `Attempt::DETAIL_LIMIT` bytes, never anything we sent.
     pub detail: Box<str>,
+    /// The start of the response's body, where it was no success. A destination may well quote there what it was sent:
+    /// it is kept with the delivery, which holds that too, and is for no log.
+    pub excerpt: Box<str>,
 }
 
 /// A response as far as it was read.
@@ -48,8 +51,12 @@ impl Answer {
     /// The attempt as it is kept: attempt `number` (the first is 1), begun `at`, and how it ended once the retry
     /// policy had its say.
     #[must_use]
-    pub fn into_attempt(self, number: u32, at: Timestamp, duration: Duration, outcome: Outcome) -> Attempt {
-        Attempt { number, at, duration, status: self.status, outcome, detail: self.detail }
+    pub fn to_attempt(&self, number: u32, at: Timestamp, duration: Duration, outcome: Outcome) -> Attempt {
+        let detail = match &*self.excerpt {
+            "" => self.detail.clone(),
+            excerpt => bounded(format!("{}: {excerpt}", self.detail)),
+        };
+        Attempt { number, at, duration, status: self.status, outcome, detail }
     }
 
     /// Of an attempt that could not be made.
@@ -81,15 +88,18 @@ impl Answer {
         let by_status = outcome_of(response.status);
         let (outcome, detail) = match (&response.broken, by_status) {
             (Some(error), Outcome::Delivered) => (failure::outcome(error), broken_off(status, error, target)),
-            (None, Outcome::Delivered) => (by_status, format!("answered {status}")),
-            (_, _) => (by_status, refused(status, &excerpt(&response.start, target.secrets()))),
+            (_, _) => (by_status, format!("answered {status}")),
+        };
+        let excerpt = match by_status {
+            Outcome::Delivered => String::new(),
+            _ => excerpt(&response.start, target.secrets()),
         };
         let retry_after = response.retry_after.filter(|_| outcome != Outcome::Delivered);
-        Self { status: Some(status), outcome, retry_after, detail: bounded(detail) }
+        Self { status: Some(status), outcome, retry_after, detail: bounded(detail), excerpt: bounded(excerpt) }
     }
 
     fn without_status(outcome: Outcome, detail: String) -> Self {
-        Self { status: None, outcome, retry_after: None, detail: bounded(detail) }
+        Self { status: None, outcome, retry_after: None, detail: bounded(detail), excerpt: Box::default() }
     }
 }
 
@@ -102,13 +112,6 @@ fn outcome_of(status: StatusCode) -> Outcome {
         400..=499 => Outcome::Retry(Reason::ClientError),
         500..=599 => Outcome::Retry(Reason::ServerError),
         _ => Outcome::Retry(Reason::UnexpectedStatus),
-    }
-}
-
-fn refused(status: u16, excerpt: &str) -> String {
-    match excerpt {
-        "" => format!("answered {status}"),
-        excerpt => format!("answered {status}: {excerpt}"),
     }
 }
 

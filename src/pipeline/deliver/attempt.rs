@@ -158,7 +158,9 @@ mod tests {
     async fn a_500_is_not_delivered_and_says_what_the_destination_said() {
         let answer = answer_to("HTTP/1.1 500 Oops\r\ncontent-length: 12\r\n\r\nno\r\ndatabase").await;
         assert_eq!(answer.outcome, Outcome::Retry(Reason::ServerError));
-        assert_eq!((answer.status, &*answer.detail), (Some(500), "answered 500: no  database"));
+        assert_eq!((answer.status, &*answer.detail, &*answer.excerpt), (Some(500), "answered 500", "no  database"));
+        let attempt = answer.to_attempt(1, Timestamp::from_seconds(0), Duration::ZERO, answer.outcome);
+        assert_eq!(&*attempt.detail, "answered 500: no  database");
     }
 
     #[tokio::test]
@@ -257,7 +259,7 @@ mod tests {
     async fn a_refusal_that_breaks_off_is_still_that_refusal() {
         let answer = answer_to_steps([send("HTTP/1.1 410 Gone\r\ncontent-length: 100\r\n\r\nhalf"), Step::Close]).await;
         assert_eq!((answer.outcome, answer.status), (Outcome::Retry(Reason::ClientError), Some(410)));
-        assert_eq!(&*answer.detail, "answered 410: half");
+        assert_eq!((&*answer.detail, &*answer.excerpt), ("answered 410", "half"));
     }
 
     #[tokio::test]
@@ -272,7 +274,7 @@ mod tests {
         let head = send("HTTP/1.1 500 Oops\r\n\r\n");
         let answer = answer_to_steps([head, Step::SendForEver(vec![b'x'; 16 * 1024])]).await;
         assert_eq!(answer.outcome, Outcome::Retry(Reason::ServerError));
-        assert!(answer.detail.len() < 600, "{}", answer.detail.len());
+        assert!(answer.excerpt.len() < 600, "{}", answer.excerpt.len());
     }
 
     #[tokio::test]
@@ -333,6 +335,6 @@ mod tests {
         let file = file::Destination { auth: Some(At::nowhere(auth)), ..destination(&server.url("/")) };
         let answer = attempt_at(&file).await;
         assert!(server.requests()[0].contains("\r\nauthorization: Bearer hunter2hunter2\r\n"));
-        assert_eq!(&*answer.detail, r#"answered 403: {"authorization":"Bearer ***","why":"old"}"#);
+        assert_eq!(&*answer.excerpt, r#"{"authorization":"Bearer ***","why":"old"}"#);
     }
 }

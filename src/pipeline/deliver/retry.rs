@@ -151,7 +151,7 @@ mod tests {
 
     fn failed(status: u16, retry_after: Option<Duration>) -> Answer {
         let outcome = Outcome::Retry(Reason::ServerError);
-        Answer { status: Some(status), outcome, retry_after, detail: "".into() }
+        Answer { status: Some(status), outcome, retry_after, detail: "".into(), excerpt: "".into() }
     }
 
     fn wait_before(number: u32, dice: f64) -> Duration {

@@ -116,6 +116,11 @@ impl Desk {
         self.run("DELETE FROM probe")
     }
 
+    /// Moves as much of the log into the database as no reader needs, and cuts the database back to what it holds.
+    pub(super) fn checkpoint(&self) -> rusqlite::Result<()> {
+        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+    }
+
     /// Moves the log into the database and closes it.
     pub(super) fn close(self) -> rusqlite::Result<()> {
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;

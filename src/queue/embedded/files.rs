@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::reserve::Reserve;
 use crate::queue::QueueError;
 
 /// The directory of an embedded home, claimed for this process until dropped.
@@ -44,6 +45,11 @@ impl Directory {
     /// Where a damaged database is set aside.
     pub(super) fn aside(&self, millis: i64) -> PathBuf {
         self.path.join(format!("queue.db.corrupt-{millis}"))
+    }
+
+    /// The room to be kept.
+    pub(super) fn reserve(&self, bytes: u64) -> Reserve {
+        Reserve::new(self.path.join("reserve"), bytes)
     }
 
     /// Asks the next start for a salvage: what is damaged was only found at work.
@@ -135,7 +141,8 @@ fn make(path: &Path) -> io::Result<()> {
     }
 }
 
-fn private_file(path: &Path) -> io::Result<File> {
+/// Opens a file that nobody else may read, and makes it where there is none.
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

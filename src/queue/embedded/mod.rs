@@ -7,6 +7,7 @@
 //! | `queue.db` | the database |
 //! | `queue.db-wal`, `queue.db-shm` | SQLite's write-ahead log and its index; gone after an orderly close |
 //! | `lock` | nothing: who holds a lock on it has the directory |
+//! | `reserve` | nothing: it keeps room, see *No room* |
 //! | `queue.db.damaged` | nothing: it asks the next start for a salvage |
 //! | `queue.db.salvage` | a database being rebuilt from a damaged one; only while starting |
 //! | `queue.db.corrupt-<ms>` | a damaged database that was set aside, with its log; never read again, never deleted |
@@ -61,6 +62,12 @@
 //! attempt was made, and must not be made again because a disk was full for a minute. After an append failed,
 //! the writer itself tries to store 64 KiB now and then (`probe`), so that `health` turns good without traffic.
 //!
+//! On a disk that the queue itself has filled nothing could be stored any more, not even that a delivery was made: the log
+//! has no room to grow, and no room to be moved into `queue.db`. So `reserve` keeps [`Options::reserve`] bytes. Where
+//! anything finds the disk full the file is removed, and until there is room for it again appends are refused unseen and
+//! what ends deliveries has the room. A start on a full disk does the same. File systems that compress, or count only what
+//! is synced, keep less than it says.
+//!
 //! Pages that become free are used again first. When nothing else waits, the writer gives all but a few back to the file
 //! system, a few at a time.
 //!
@@ -97,6 +104,7 @@ mod files;
 mod ledger;
 mod metrics;
 mod reader;
+mod reserve;
 mod salvage;
 mod schema;
 mod settle;
@@ -134,6 +142,9 @@ pub struct Options {
     pub max_backlog: usize,
     /// How many bytes the database may grow to; what comes on top is refused. By default, what the disk holds.
     pub max_size: Option<u64>,
+    /// How many bytes of the disk are kept for what ends deliveries. 16 MiB by default: more than the log and what it
+    /// brings into the database.
+    pub reserve: u64,
 }
 
 /// The queue in a directory of this machine: see the [module](self).
@@ -155,7 +166,7 @@ impl Options {
     /// A home in `directory` with the usual bounds.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), max_backlog: 64 << 20, max_size: None }
+        Self { directory: directory.into(), max_backlog: 64 << 20, max_size: None, reserve: 16 << 20 }
     }
 }
 
@@ -170,14 +181,25 @@ impl Embedded {
     /// [`QueueError::InUse`], [`QueueError::TooNew`], or [`QueueError::Store`] where the directory cannot be used.
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Arc<Self>, QueueError> {
         let directory = Directory::claim(&options.directory)?;
-        let (connection, stock) = salvage::open(&directory, options.max_size, clock.now())?;
+        let mut reserve = directory.reserve(options.reserve);
+        let opened = salvage::open(&directory, options.max_size, clock.now()).or_else(|error| match error {
+            QueueError::Full { .. } => {
+                reserve.release();
+                salvage::open(&directory, options.max_size, clock.now())
+            }
+            other => Err(other),
+        });
+        let (connection, stock) = opened?;
         let readers = Readers::new(directory.database());
         let ledger = Arc::new(Ledger::new(stock.lanes));
         let door = Arc::new(Door::new(options.max_backlog));
+        if let Err(error) = reserve.take() {
+            door.set_trouble(Some(writer::no_reserve(&error)));
+        }
         let metrics = Metrics::new().map_err(|error| QueueError::Store { detail: error.to_string() })?;
         let (commands, receiver) = mpsc::channel();
         let desk = Desk::new(connection, Arc::clone(&ledger), stock.next, metrics.clone());
-        let writer = Writer::new(desk, receiver, Arc::clone(&door), clock, directory);
+        let writer = Writer::new(desk, receiver, Arc::clone(&door), clock, reserve, directory);
         let thread = std::thread::Builder::new()
             .name("queue-writer".to_owned())
             .spawn(move || writer.run())

@@ -68,5 +68,6 @@ fn scratch() -> TempDir {
 
 fn open(directory: &Path, clock: &Arc<ManualClock>) -> Arc<Embedded> {
     let clock = Arc::<ManualClock>::clone(clock);
-    Embedded::open(Options::new(directory), clock).unwrap()
+    // Many at once live in memory.
+    Embedded::open(Options { reserve: 0, ..Options::new(directory) }, clock).unwrap()
 }

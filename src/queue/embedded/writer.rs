@@ -1,6 +1,7 @@
 //! The writer: one thread, one connection, group commit.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use super::desk::{Desk, Done};
 use super::door::{Door, Ticket};
 use super::failure::{is_damage, queue_error};
 use super::files::Directory;
+use super::reserve::Reserve;
 use super::settle::Settle;
 use super::upkeep::Chore;
 use crate::model::Clock;
@@ -27,6 +29,8 @@ const SETTLE_WEIGHT: usize = 1024;
 /// The pauses before what failed is tried again.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How many steps of giving pages back come between two tries for the reserve: as much as that is.
+const RECLAIMING_STEPS: usize = 8;
 /// How many steps of giving pages back a close may take: half a gigabyte.
 const CLOSING_STEPS: usize = 256;
 
@@ -66,6 +70,7 @@ pub(super) struct Writer {
     /// Whether there may be pages to give back.
     untidy: bool,
     closing: Option<Reply<()>>,
+    reserve: Reserve,
     /// Dropped last: the directory is let go once the database is closed.
     directory: Directory,
 }
@@ -85,6 +90,7 @@ impl Writer {
         commands: Receiver<Command>,
         door: Arc<Door>,
         clock: Arc<dyn Clock>,
+        reserve: Reserve,
         directory: Directory,
     ) -> Self {
         Self {
@@ -98,12 +104,16 @@ impl Writer {
             try_again_at: None,
             untidy: true,
             closing: None,
+            reserve,
             directory,
         }
     }
 
     /// Works until it is told to close or nobody is left to tell it anything.
     pub(super) fn run(mut self) {
+        if self.door.in_trouble() {
+            self.try_again_at = Some(Instant::now() + self.pause);
+        }
         while self.closing.is_none() {
             match self.wait() {
                 Woken::Command(first) => self.serve(first),
@@ -168,7 +178,11 @@ impl Writer {
         self.commit(group);
     }
 
-    fn commit(&mut self, group: Vec<Write>) {
+    fn commit(&mut self, mut group: Vec<Write>) {
+        if !self.reserve.is_taken() {
+            // What must be stored has the room.
+            group = self.refuse_appends(group);
+        }
         if group.is_empty() {
             return;
         }
@@ -179,6 +193,18 @@ impl Writer {
             Err(_) if group.len() > 1 => group.into_iter().for_each(|write| self.commit(vec![write])),
             Err(error) => group.into_iter().for_each(|write| self.failed(write, &error)),
         }
+    }
+
+    /// Refuses the appends of a group; the rest comes back.
+    fn refuse_appends(&self, group: Vec<Write>) -> Vec<Write> {
+        let mut rest = Vec::with_capacity(group.len());
+        for write in group {
+            match write {
+                Write::Append { reply, .. } => drop(reply.send(Err(self.door.health().err().unwrap_or_else(full)))),
+                settle @ Write::Settle { .. } => rest.push(settle),
+            }
+        }
+        rest
     }
 
     fn succeeded(&self, write: Write, done: Done) {
@@ -195,6 +221,11 @@ impl Writer {
     }
 
     fn failed(&mut self, write: Write, error: &rusqlite::Error) {
+        if !is_damage(error) {
+            // A quota is told as any other failure to write.
+            self.reserve.release();
+            self.door.set_trouble(Some(queue_error(error)));
+        }
         match write {
             Write::Append { reply, .. } => {
                 let error = queue_error(error);
@@ -231,11 +262,9 @@ impl Writer {
         self.try_again_at = None;
         let unsettled = std::mem::take(&mut self.unsettled);
         self.commit(unsettled);
-        if self.door.in_trouble() {
-            match self.desk.probe() {
-                Ok(()) => self.door.set_trouble(None),
-                Err(error) => self.door.set_trouble(Some(queue_error(&error))),
-            }
+        if self.door.in_trouble() && self.unsettled.is_empty() {
+            let trouble = self.probe().err();
+            self.door.set_trouble(trouble);
         }
         if self.unsettled.is_empty() && !self.door.in_trouble() {
             self.pause = FIRST_PAUSE;
@@ -243,6 +272,29 @@ impl Writer {
         } else {
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             self.try_again_at = Some(Instant::now() + self.pause);
+        }
+    }
+
+    /// Whether there is room for appends, and for the reserve beside them.
+    fn probe(&mut self) -> Result<(), QueueError> {
+        if !self.reserve.is_taken() {
+            // Nothing is given back by itself while something is to be tried again.
+            self.reclaim();
+            self.reserve.take().map_err(|error| no_reserve(&error))?;
+        }
+        self.desk.probe().map_err(|error| queue_error(&error))
+    }
+
+    /// Gives what deliveries have left back to the file system, as far as that is a matter of moments.
+    fn reclaim(&mut self) {
+        for _ in 0..RECLAIMING_STEPS {
+            self.tidy();
+            if !self.untidy {
+                break;
+            }
+        }
+        if let Err(error) = self.desk.checkpoint() {
+            tracing::debug!(%error, "the log cannot be moved into the database yet");
         }
     }
 
@@ -280,6 +332,15 @@ impl Writer {
             drop(reply.send(result.and(closed)));
         }
     }
+}
+
+/// The reserve cannot be taken.
+pub(super) fn no_reserve(error: &io::Error) -> QueueError {
+    QueueError::Full { detail: format!("the disk has not room enough for the reserve: {error}") }
+}
+
+fn full() -> QueueError {
+    QueueError::Full { detail: "the disk is full".to_owned() }
 }
 
 // === impl Write ===
