@@ -80,6 +80,10 @@ impl<'b> Children<'b> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::super::tests::any_json;
     use super::*;
 
     fn name(name: &str) -> Step {
@@ -98,5 +102,37 @@ mod tests {
         assert_eq!(text(&[name("a"), Step::Index(2)]), None);
         assert_eq!(text(&[name("a2"), name("x")]), None);
         assert_eq!(text(&[]).unwrap().len(), body.len() - 2);
+    }
+
+    /// Every part of a JSON text with its path, in the order of the text.
+    fn parts(value: &Value, path: &[Step], found: &mut Vec<(Vec<Step>, Value)>) {
+        found.push((path.to_owned(), value.clone()));
+        let below = |step: Step| [path, &[step]].concat();
+        match value {
+            Value::Array(list) => {
+                list.iter().enumerate().for_each(|(at, part)| parts(part, &below(Step::Index(at)), found));
+            }
+            Value::Object(members) => members.iter().for_each(|(key, part)| parts(part, &below(name(key)), found)),
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn the_bytes_at_a_path_are_its_value_in_whatever_order_it_is_asked(body in any_json(), pretty: bool, turn: usize) {
+            let text = if pretty { format!(" {body:#}\n") } else { body.to_string() };
+            let mut found = Vec::new();
+            parts(&body, &[], &mut found);
+            let length = found.len();
+            found.rotate_left(turn % length);
+            let mut spans = Spans::over(text.as_bytes()).unwrap();
+            for (path, value) in found {
+                let range = spans.range(&path).unwrap();
+                let parsed: Value = serde_json::from_str(&text[range]).unwrap();
+                prop_assert_eq!(parsed, value);
+            }
+        }
     }
 }

@@ -261,6 +261,13 @@ fn what_is_not_json_is_refused_with_the_place() {
 }
 
 #[test]
+fn a_number_is_the_one_that_came_in() {
+    // Read carelessly, this one comes out as 3.7861354689309613e-8.
+    let events = open(&[], r#"{"type":"t","n":3.786135468930961e-8}"#).unwrap();
+    assert_eq!(events[0].event.document()["data"]["n"].to_string(), "3.786135468930961e-8");
+}
+
+#[test]
 fn the_media_type_decides_what_is_looked_at() {
     let json = r#"{"type":"t","id":"1"}"#;
     let media = |value: &'static str| [("content-type", value)];
@@ -303,7 +310,7 @@ fn credentials_and_what_belongs_to_the_connection_are_not_kept() {
 }
 
 /// Any JSON, with the names that the maps below look for.
-fn any_json() -> impl Strategy<Value = Value> {
+pub(super) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
