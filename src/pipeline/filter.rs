@@ -35,7 +35,7 @@ impl Filter {
     /// one of them has a problem.
     pub fn compile(
         filter: Option<&At<file::Filter>>,
-        types: Option<&[At<String>]>,
+        types: Option<&At<Vec<At<String>>>>,
         problems: &mut Problems,
     ) -> Option<Self> {
         let mut parts: Vec<Node> = Vec::new();
@@ -128,7 +128,7 @@ fn expression(text: &At<String>, problems: &mut Problems) -> Option<Node> {
 
 fn block(block: &file::FilterBlock, place: Place, problems: &mut Problems) -> Option<Node> {
     let mut parts = Vec::new();
-    parts.extend(block.types.as_deref().and_then(|globs| types_node(globs, problems)));
+    parts.extend(block.types.as_ref().and_then(|globs| types_node(globs, problems)));
     let mut list = |key: &str, filters: &Option<Vec<At<file::Filter>>>, make: fn(Vec<Node>) -> Node| {
         let Some(filters) = filters else { return };
         if filters.is_empty() {
@@ -148,9 +148,9 @@ fn block(block: &file::FilterBlock, place: Place, problems: &mut Problems) -> Op
     Some(Node::All(parts))
 }
 
-fn types_node(globs: &[At<String>], problems: &mut Problems) -> Option<Node> {
+fn types_node(globs: &At<Vec<At<String>>>, problems: &mut Problems) -> Option<Node> {
     if globs.is_empty() {
-        problems.push(Problem::error(Place::default(), "`types` is empty: no event would be wanted"));
+        problems.push(Problem::error(globs.place, "`types` is empty: no event would be wanted"));
     }
     for glob in globs.iter().filter(|glob| glob.is_empty()) {
         problems.push(
@@ -162,8 +162,7 @@ fn types_node(globs: &[At<String>], problems: &mut Problems) -> Option<Node> {
     match RegexSet::new(patterns) {
         Ok(set) => Some(Node::Types(set)),
         Err(_) => {
-            let place = globs.first().map(|glob| glob.place).unwrap_or_default();
-            problems.push(Problem::error(place, "these types are too many or too long"));
+            problems.push(Problem::error(globs.place, "these types are too many or too long"));
             None
         }
     }
