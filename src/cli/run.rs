@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::open_files;
 use crate::admin::Admin;
 use crate::app::server::{self, ConnectionBounds};
 use crate::app::{Assembly, Gateway, StartError};
@@ -71,6 +72,7 @@ impl Running {
             clock,
             dice: fastrand::f64,
             registry,
+            open_files: open_files::limit(),
         };
         let gateway = Arc::new(assembly.start().await?);
         let bounds =
