@@ -188,6 +188,23 @@ fn routes_that_cannot_both_be_reached_are_errors() {
 }
 
 #[test]
+fn a_path_that_no_client_sends_is_an_error() {
+    let with = |path: &str| check(&GOOD.replace("path: /in", &format!("path: '{path}'")));
+    with("/h\u{f6}ks/a b").assert_problem(5, &["/h%C3%B6ks/a%20b"]);
+    with("/a/../b").assert_problem(5, &[".."]);
+    with("/a/{x}/{x}").assert_problem(5, &["{x}"]);
+    for path in ["/h%C3%B6ks", "/a/{x}/b/{y}", "/a/{*rest}", "/", "/a/", "/a..b"] {
+        assert_eq!(with(path).code, Some(0), "{path}");
+    }
+}
+
+#[test]
+fn an_empty_list_of_types_is_an_error_where_it_stands() {
+    check(&GOOD.replace("{ to: warehouse }", "{ to: warehouse, types: [] }")).assert_problem(7, &["types"]);
+    check(&GOOD.replace("{ to: warehouse }", "{ to: warehouse, filter: { types: [] } }")).assert_problem(7, &["types"]);
+}
+
+#[test]
 fn two_deliveries_of_one_name_are_an_error() {
     check(&GOOD.replace("[{ to: warehouse }]", "[{ to: warehouse }, { to: warehouse }]"))
         .assert_problem(7, &["warehouse"]);

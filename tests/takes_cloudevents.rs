@@ -90,3 +90,17 @@ fn other_json_without_an_id_is_known_by_its_bytes() {
     gateway.wait_until_drained();
     assert_eq!(destination.arrived().len(), 2);
 }
+
+#[test]
+fn ids_that_differ_in_their_last_digit_are_two() {
+    let (destination, gateway) = start();
+    for id in ["18446744073709551614", "18446744073709551615", "12345678901234567890123", "12345678901234567890124"] {
+        assert_eq!(gateway.post("/in", &[], format!(r#"{{"type":"t","id":{id}}}"#).as_bytes()).status, 202);
+    }
+    let arrived = destination.wait_for(4);
+    let text = |number: usize| String::from_utf8_lossy(&arrived[number].body).into_owned();
+    let all: Vec<String> = (0..4).map(text).collect();
+    for exact in [r#""id":"18446744073709551615""#, r#"{"type":"t","id":12345678901234567890124}"#] {
+        assert!(all.iter().any(|text| text.contains(exact)), "{exact}: {all:?}");
+    }
+}

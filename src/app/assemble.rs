@@ -42,6 +42,8 @@ pub struct Assembly {
     pub dice: fn() -> f64,
     /// Where metrics go; the queue may have registered its own.
     pub registry: Registry,
+    /// How many files the process may have open, where that is known.
+    pub open_files: Option<u64>,
 }
 
 /// A running gateway.
@@ -107,7 +109,8 @@ impl Assembly {
         shared.lanes.align();
         let stop = CancellationToken::new();
         let limits = shared.table.load().settings.limits;
-        let bounds = ConnectionBounds { connections: limits.max_connections, header_timeout: limits.header_timeout };
+        let connections = connections(limits.max_connections, self.open_files);
+        let bounds = ConnectionBounds { connections, header_timeout: limits.header_timeout };
         let ingress = Arc::new(Ingress::new(Arc::clone(&shared)));
         let tasks = TaskTracker::new();
         tasks.spawn(server::serve(self.listener, ingress, bounds, stop.clone()));
@@ -188,6 +191,21 @@ impl Gateway {
         }
         self.shared.queue.close().await
     }
+}
+
+/// How many connections are taken at once. Each is a file: they get half of those that may be open, so that clients
+/// never take what deliveries, the queue and the admin listener need.
+fn connections(wanted: u32, open_files: Option<u64>) -> u32 {
+    let most = open_files.map_or(u32::MAX, |files| u32::try_from(files / 2).unwrap_or(u32::MAX)).max(1);
+    if wanted > most {
+        tracing::warn!(
+            wanted,
+            taken = most,
+            "the limit of open files allows fewer connections at once than `limits.max_connections`: raise it \
+             (`ulimit -n`, LimitNOFILE=), or lower that"
+        );
+    }
+    wanted.min(most)
 }
 
 /// What is to be done now and then.

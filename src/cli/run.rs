@@ -55,7 +55,6 @@ impl Running {
         surroundings: Box<dyn Surroundings + Send + Sync>,
     ) -> Result<Self, RunError> {
         let settings = table.settings.clone();
-        open_files::raise(settings.limits.max_connections);
         // Addresses first: a second gateway on this machine is told so before it touches the queue.
         let listener = bind(settings.listen, "listen").await?;
         let admin_listener = bind(settings.admin_listen, "admin.listen").await?;
@@ -73,6 +72,7 @@ impl Running {
             clock,
             dice: fastrand::f64,
             registry,
+            open_files: open_files::raise(),
         };
         let gateway = Arc::new(assembly.start().await?);
         let bounds =

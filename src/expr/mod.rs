@@ -41,4 +41,4 @@ pub use predicate::Predicate;
 pub use query::{Found, Query, Step};
 pub use selector::{RequestScope, Selected, Selector};
 pub use template::Template;
-pub use text::{Escape, Text};
+pub use text::{Escape, Text, as_text};

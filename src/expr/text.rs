@@ -106,10 +106,15 @@ fn fill<'v>(query: &Query, scope: Scope<'v>, budget: &mut Budget) -> Result<Cow<
     }
 }
 
-/// A string as it is, a number or boolean as JSON writes it; null, objects and arrays are no text.
-pub(super) fn as_text(value: &Value) -> Option<Cow<'_, str>> {
+/// From here on not every integer is a double (2^53). Those up to 2^64 are kept as integers.
+const INEXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A string as it is, a number or boolean as JSON writes it; null, objects and arrays are no text, nor is a number so
+/// large that its last digits were lost: as an id or in a URL it would be another one's.
+pub fn as_text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) if number.is_f64() && number.as_f64().is_none_or(|f| f.abs() >= INEXACT) => None,
         Value::Number(number) => Some(Cow::Owned(number.to_string())),
         Value::Bool(bool) => Some(Cow::Borrowed(if *bool { "true" } else { "false" })),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
@@ -142,6 +147,17 @@ mod tests {
         let root = json!({"name": "Ann", "n": 1.5, "ok": true, "list": [7]});
         let text = "{$.name}: {$.n}, {$.ok}, {$.list[-1]} {{x}}";
         assert_eq!(render(text, &root, Escape::None).as_deref(), Ok("Ann: 1.5, true, 7 {x}"));
+    }
+
+    #[test]
+    fn a_number_whose_last_digits_were_lost_is_no_text() {
+        let text = |json: &str| as_text(&serde_json::from_str(json).unwrap()).map(Cow::into_owned);
+        for exact in ["18446744073709551615", "-9223372036854775808", "9007199254740993", "0.5"] {
+            assert_eq!(text(exact).as_deref(), Some(exact));
+        }
+        for lost in ["18446744073709551616", "-9223372036854775809", "1e300"] {
+            assert_eq!(text(lost), None, "{lost}");
+        }
     }
 
     #[test]

@@ -31,16 +31,15 @@ enum Node {
 // === impl Filter ===
 
 impl Filter {
-    /// Compiles a filter, and with it the `types` that may stand beside it at `place`. `None` where there is neither:
-    /// everything is wanted then, and also where they have problems, which keep the file from running.
+    /// Compiles a filter, and with it the `types` that may stand beside it. `None` where there is neither: everything
+    /// is wanted then, and also where they have problems, which keep the file from running.
     pub fn compile(
         filter: Option<&At<file::Filter>>,
-        types: Option<&[At<String>]>,
-        place: Place,
+        types: Option<&At<Vec<At<String>>>>,
         problems: &mut Problems,
     ) -> Option<Self> {
         let mut parts: Vec<Node> = Vec::new();
-        parts.extend(types.and_then(|globs| types_node(globs, place, problems)));
+        parts.extend(types.and_then(|globs| types_node(globs, problems)));
         parts.extend(filter.and_then(|filter| node(filter, problems)));
         match parts.len() {
             0 | 1 => parts.pop().map(Self),
@@ -129,7 +128,7 @@ fn expression(text: &At<String>, problems: &mut Problems) -> Option<Node> {
 
 fn block(block: &file::FilterBlock, place: Place, problems: &mut Problems) -> Option<Node> {
     let mut parts = Vec::new();
-    parts.extend(block.types.as_deref().and_then(|globs| types_node(globs, place, problems)));
+    parts.extend(block.types.as_ref().and_then(|globs| types_node(globs, problems)));
     let mut list = |key: &str, filters: &Option<Vec<At<file::Filter>>>, make: fn(Vec<Node>) -> Node| {
         let Some(filters) = filters else { return };
         if filters.is_empty() {
@@ -140,7 +139,7 @@ fn block(block: &file::FilterBlock, place: Place, problems: &mut Problems) -> Op
     list("all", &block.all, Node::All);
     list("any", &block.any, Node::Any);
     list("not", &block.not, Node::None);
-    if block.types.is_none() && parts.is_empty() {
+    if parts.is_empty() {
         problems.push(
             Problem::error(place, "this filter says nothing")
                 .expected("an expression, or `types`, `all`, `any` or `not`"),
@@ -149,10 +148,10 @@ fn block(block: &file::FilterBlock, place: Place, problems: &mut Problems) -> Op
     Some(Node::All(parts))
 }
 
-fn types_node(globs: &[At<String>], place: Place, problems: &mut Problems) -> Option<Node> {
+fn types_node(globs: &At<Vec<At<String>>>, problems: &mut Problems) -> Option<Node> {
     if globs.is_empty() {
         problems.push(
-            Problem::error(place, "`types` is empty: no event would be wanted")
+            Problem::error(globs.place, "`types` is empty: no event would be wanted")
                 .expected("types such as order.created, or order.*"),
         );
     }
@@ -166,8 +165,7 @@ fn types_node(globs: &[At<String>], place: Place, problems: &mut Problems) -> Op
     match RegexSet::new(patterns) {
         Ok(set) => Some(Node::Types(set)),
         Err(_) => {
-            let place = globs.first().map_or(place, |glob| glob.place);
-            problems.push(Problem::error(place, "these types are too many or too long"));
+            problems.push(Problem::error(globs.place, "these types are too many or too long"));
             None
         }
     }
@@ -213,7 +211,7 @@ mod tests {
         let file = load::parse("routes.yaml", &text, &FixedSurroundings::new()).file.unwrap();
         let entry = &file.routes[0].deliver[0];
         let mut problems = Problems::new();
-        let filter = Filter::compile(entry.filter.as_ref(), entry.types.as_deref(), entry.place, &mut problems);
+        let filter = Filter::compile(entry.filter.as_ref(), entry.types.as_ref(), &mut problems);
         (filter, problems.sorted())
     }
 

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, CONTROLS};
 use url::Url;
 
 use super::settings::max_body;
 use super::table::{Delivery, Route, RouteTable};
 use super::{Settings, auth, parameters};
 use crate::config::load::{Given, Section};
-use crate::config::{At, Place, Problem, Problems, file};
+use crate::config::{At, Problem, Problems, file};
 use crate::model::Lane;
 use crate::pipeline::deliver::Target;
 use crate::pipeline::filter::{Filter, Wants};
@@ -22,6 +23,8 @@ use crate::pipeline::transform::Shape;
 /// How long an event is known as a duplicate where the route does not say.
 const DEFAULT_DEDUP: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// What clients encode wherever it stands in a path.
+const NEVER_SENT: &AsciiSet = &CONTROLS.add(b' ');
 const A_PATH: &str = "a path such as /hooks/acme or /hooks/acme/{topic}";
 
 /// Compiles a file. Every problem of it is added to `problems`; `None` where one of them keeps it from running.
@@ -75,7 +78,7 @@ impl Compiler<'_> {
         let mut lanes = Vec::new();
         for entry in &file.deliver {
             let lane = Lane::new(Arc::clone(&name), entry.name.as_ref().unwrap_or(&entry.to).value.as_str());
-            let filter = Filter::compile(entry.filter.as_ref(), entry.types.as_deref(), entry.place, problems);
+            let filter = Filter::compile(entry.filter.as_ref(), entry.types.as_ref(), problems);
             if let Some(delivery) = self.delivery(entry, &lane, problems) {
                 table.deliveries.insert(lane.clone(), Arc::new(delivery));
             }
@@ -117,7 +120,7 @@ impl Compiler<'_> {
             name: Arc::clone(name),
             max_body: self.max_body(file, problems),
             handshakes: handshakes.unwrap_or_default(),
-            wants: Wants::new(Filter::compile(file.filter.as_ref(), None, Place::default(), problems), lanes),
+            wants: Wants::new(Filter::compile(file.filter.as_ref(), None, problems), lanes),
             remember: remember(file, problems),
             respond: respond.unwrap_or_default(),
             verifier: verifier?,
@@ -191,9 +194,10 @@ fn claim<'f>(path: &'f At<String>, claimed: &mut matchit::Router<()>, problems: 
         Problem::error(path.place, "a path begins with `/`").expected(A_PATH)
     } else if path.contains(['?', '#']) {
         Problem::error(path.place, "a path has no query and no fragment").expected(A_PATH)
-    } else if !path.chars().all(|c| c.is_ascii_graphic()) {
-        Problem::error(path.place, "no request has this path: it is matched as sent, in ASCII")
-            .expected("other characters percent-encoded, such as /hooks/caf%C3%A9")
+    } else if let Some(sent) = sent_otherwise(path) {
+        Problem::error(path.place, "no request has this path: it is compared as clients send it").expected(sent)
+    } else if let Some(name) = parameter_twice(path) {
+        Problem::error(path.place, format!("`{{{name}}}` stands here twice")).expected("a name for each parameter")
     } else {
         match claimed.insert(path.value.as_str(), ()) {
             Ok(()) => return Some(path),
@@ -206,6 +210,26 @@ fn claim<'f>(path: &'f At<String>, claimed: &mut matchit::Router<()>, problems: 
     };
     problems.push(problem);
     None
+}
+
+/// How clients send a path that is written otherwise: percent-encoded, and without segments that they resolve.
+fn sent_otherwise(path: &str) -> Option<String> {
+    if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return Some("a path without `.` and `..`".to_owned());
+    }
+    if path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
+    Some(format!("`{}`", percent_encoding::utf8_percent_encode(path, NEVER_SENT)))
+}
+
+fn parameter_twice(path: &str) -> Option<&str> {
+    let mut seen = HashSet::new();
+    path.split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name)
+        .find(|name| !seen.insert(*name))
 }
 
 fn check_names(file: &file::ConfigFile, problems: &mut Problems) {

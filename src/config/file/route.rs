@@ -61,7 +61,7 @@ pub struct Delivery {
     pub name: Option<At<String>>,
     /// Which events it wants, by type; the same as `filter: { types: [...] }`.
     #[serde(default)]
-    pub types: Option<Vec<At<String>>>,
+    pub types: Option<At<Vec<At<String>>>>,
     /// Which events it wants.
     #[serde(default)]
     pub filter: Option<At<Filter>>,
@@ -91,7 +91,7 @@ pub enum Filter {
 pub struct FilterBlock {
     /// The type is like one of these; `*` is any run of characters.
     #[serde(default)]
-    pub types: Option<Vec<At<String>>>,
+    pub types: Option<At<Vec<At<String>>>>,
     /// All hold.
     #[serde(default)]
     pub all: Option<Vec<At<Filter>>>,

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::media::Media;
 use super::spans::Spans;
 use super::{Draft, MAX_EVENTS, NotAnEvent, attributes, parse};
-use crate::expr::Step;
+use crate::expr::{Step, as_text};
 use crate::pipeline::Received;
 
 /// The events of a request.
@@ -106,10 +106,9 @@ fn attribute(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
 
 fn plain(received: &Received) -> Result<Draft, NotAnEvent> {
     let body = parse(&received.body)?;
-    let text = |name: &str| match body.get(name) {
-        Some(Value::String(text)) if !text.is_empty() => Some(text.as_str().into()),
-        Some(Value::Number(number)) => Some(number.to_string().into()),
-        _ => None,
+    let text = |name: &str| {
+        let value = body.get(name).filter(|value| value.is_string() || value.is_number())?;
+        as_text(value).filter(|text| !text.is_empty()).map(Box::from)
     };
     let id = text("id").unwrap_or_else(|| hex::encode(Sha256::digest(&received.body)).into());
     Ok(Draft {
