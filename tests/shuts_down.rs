@@ -122,3 +122,19 @@ fn an_idle_connection_holds_nothing_up() {
     assert_eq!(gateway.wait_for_exit().code(), Some(0));
     assert!(matches!(connection.response(), Ok(None) | Err(_)), "the connection is closed");
 }
+
+#[test]
+fn a_second_signal_does_not_wait_for_the_grace_period() {
+    let destination = Destination::start();
+    destination.answer_next([Answer::Hang]);
+    let mut gateway = start(&destination, "10m");
+    accept(&gateway, "slow");
+    destination.wait_for(1);
+    gateway.signal("TERM");
+    let address = gateway.address();
+    support::eventually("the listener's end", || TcpStream::connect(address).is_err().then_some(()));
+    gateway.signal("INT");
+    assert_eq!(gateway.wait_for_exit().code(), Some(1), "it did not stop in order, and says so");
+    gateway.restart();
+    destination.wait_until("what was pending", |arrived| arrived.len() == 2);
+}

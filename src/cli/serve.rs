@@ -10,6 +10,7 @@ use crate::app::watch::Watch;
 use crate::app::{Configured, configure};
 use crate::config::load::ProcessSurroundings;
 use crate::config::render;
+use crate::queue::QueueError;
 
 /// Runs the gateway.
 #[derive(Debug, Args)]
@@ -54,7 +55,7 @@ impl Serve {
     async fn serve(self, configured: Configured, watch: Option<Watch>) -> Exit {
         // Signals are caught from before the first request is taken.
         let signals = (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-        let (Ok(hangup), Ok(terminate), Ok(interrupt)) = signals else {
+        let (Ok(hangup), Ok(mut terminate), Ok(mut interrupt)) = signals else {
             say("hookswitch: cannot catch signals");
             return Exit::Failed;
         };
@@ -65,18 +66,32 @@ impl Serve {
         tracing::info!(listening = %running.listening, admin = %running.admin, config = %self.file.config.display(), "started");
         // Whoever asked for port 0 learns here which one it is.
         let _ = print(&json!({ "listening": running.listening, "admin": running.admin }).to_string());
-        until_stopped(&running, watch, hangup, terminate, interrupt).await;
-        match running.stop().await {
-            Ok(()) => {
-                tracing::info!("stopped");
-                Exit::Done
-            }
-            Err(error) => {
-                tracing::error!(%error, "the queue could not be closed in order; what was acknowledged is kept all the same");
-                Exit::Failed
-            }
+        until_stopped(&running, watch, hangup, &mut terminate, &mut interrupt).await;
+        tokio::select! {
+            stopped = running.stop() => stop_result(stopped),
+            _ = terminate.recv() => stopped_at_once(),
+            _ = interrupt.recv() => stopped_at_once(),
         }
     }
+}
+
+fn stop_result(stopped: Result<(), QueueError>) -> Exit {
+    match stopped {
+        Ok(()) => {
+            tracing::info!("stopped");
+            Exit::Done
+        }
+        Err(error) => {
+            tracing::error!(%error, "the queue could not be closed in order; what was acknowledged is kept all the same");
+            Exit::Failed
+        }
+    }
+}
+
+/// A second signal: somebody does not want to wait for the grace period.
+fn stopped_at_once() -> Exit {
+    tracing::warn!("stopped at once by a second signal: what was under way is pending, and made after the next start");
+    Exit::Failed
 }
 
 fn cannot_start(error: &RunError) -> Exit {
@@ -89,8 +104,8 @@ async fn until_stopped(
     running: &Running,
     mut watch: Option<Watch>,
     mut hangup: Signal,
-    mut terminate: Signal,
-    mut interrupt: Signal,
+    terminate: &mut Signal,
+    interrupt: &mut Signal,
 ) {
     loop {
         tokio::select! {

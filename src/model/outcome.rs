@@ -121,14 +121,16 @@ impl Reason {
             Self::RateLimited => "lower the destination's `concurrency`",
             Self::ServerError => "look into the destination's own log",
             Self::ClientError | Self::Rejected => {
-                "compare the request with what the destination accepts; mend the transform, then replay"
+                "compare the request with what the destination accepts; mend the transform; the dead letter is kept"
             }
             Self::Redirect => "put the final address into the destination's `url`: redirects are not followed",
             Self::UnexpectedStatus => "check what answers at the destination's url",
-            Self::Transform => "mend the transform (or give the path a `$default`), reload, then replay",
-            Self::InvalidRequest => "mend the destination's url or headers, reload, then replay",
-            Self::AttemptsExhausted | Self::Expired => "see the last attempts for the cause; mend it, then replay",
-            Self::RouteRemoved | Self::DeliveryRemoved => "put the route's delivery back and replay, or purge",
+            Self::Transform => "mend the transform (or give the path a `$default`) and reload; the dead letter is kept",
+            Self::InvalidRequest => "mend the destination's url or headers and reload; the dead letter is kept",
+            Self::AttemptsExhausted | Self::Expired => "the last attempts have the cause; the dead letter is kept",
+            Self::RouteRemoved | Self::DeliveryRemoved => {
+                "put the route's delivery back if it was not meant to go; the dead letter is kept"
+            }
             Self::Corrupt => "the record on disk cannot be read: check the disk; the provider may send the event again",
         }
     }

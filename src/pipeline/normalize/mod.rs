@@ -90,6 +90,11 @@ pub enum NotAnEvent {
 
 /// The most events that one request may have: they are stored in one transaction.
 const MAX_EVENTS: usize = 10_000;
+/// The most that the events of one request may take in memory beside their data, in bytes: each has the request's head
+/// in its document, so a long head and many small events multiply.
+const MAX_HEADS: usize = 64 << 20;
+/// What an event takes in memory beside its data and the head, in bytes, about.
+const EVENT_OVERHEAD: usize = 1024;
 
 #[derive(Debug)]
 enum Reading {
@@ -145,6 +150,10 @@ impl Normalizer {
             Reading::Open => cloudevents::read(verified.received())?,
         };
         let (received, evidence) = verified.into_parts();
+        let limit = most_events(&received);
+        if drafts.len() > limit {
+            return Err(NotAnEvent::TooManyEvents { limit });
+        }
         let request = Arc::new(self.keep(received, evidence, id));
         let events = drafts.into_iter().map(|draft| self.occurrence(draft, &request)).collect();
         Ok(Normalized { request, events })
@@ -203,6 +212,12 @@ const NEVER_KEPT: [HeaderName; 9] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
+
+/// How many events a request with this head may have.
+fn most_events(received: &Received) -> usize {
+    let fields: usize = received.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    MAX_EVENTS.min(MAX_HEADS / (EVENT_OVERHEAD + fields + received.query.len()))
+}
 
 /// Parses a body, within serde_json's bound of 128 levels.
 fn parse(body: &[u8]) -> Result<Value, NotAnEvent> {

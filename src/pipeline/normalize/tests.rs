@@ -138,6 +138,16 @@ mod with_a_provider {
     }
 
     #[test]
+    fn a_batch_under_a_long_head_is_bounded_sooner() {
+        let long = "x".repeat(60_000);
+        let body = format!("[{}]", vec![r#"{"specversion":"1.0","id":"1","type":"t","source":"/"}"#; 5_000].join(","));
+        let with =
+            |head: &str| open(&[("content-type", "application/cloudevents-batch+json"), ("x-note", head)], &body);
+        assert_eq!(with("short").unwrap().len(), 5_000);
+        assert!(matches!(with(&long), Err(NotAnEvent::TooManyEvents { limit }) if limit < 2_000));
+    }
+
+    #[test]
     fn a_batch_is_bounded() {
         let body = format!("[{}1]", "1,".repeat(MAX_EVENTS));
         let refused = mapped("split: $[*]\ntype: 'header:X-Type'", &body).unwrap_err();
