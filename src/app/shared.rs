@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use super::ingress::IngressMetrics;
 use super::worker::Lanes;
-use crate::model::{Clock, Lane};
+use crate::model::Clock;
 use crate::pipeline::receive::BodyBudget;
 use crate::queue::Queue;
 use crate::routing::RouteTable;
@@ -31,9 +31,12 @@ pub struct Shared {
 // === impl Shared ===
 
 impl Shared {
-    /// Gives up the deliveries of lanes that the configuration no longer has: they wait among the dead letters.
+    /// Gives up the deliveries of lanes that the configuration no longer has: they wait among the dead letters. A lane
+    /// that a later reload removed and that has attempts under way is left to that reload: what is attempted must not
+    /// be given up meanwhile, and be counted twice.
     pub(super) async fn retire_removed_lanes(&self) {
-        let lanes: Vec<Lane> = self.table.load().lanes().cloned().collect();
+        let mut lanes = self.lanes.ending();
+        lanes.extend(self.table.load().lanes().cloned());
         match self.queue.retire(&lanes, self.clock.now()).await {
             Ok(retired) => retired.iter().for_each(|retired| self.lanes.retired(retired)),
             Err(error) => tracing::error!(%error, "cannot give up the deliveries of removed routes: they stay pending"),

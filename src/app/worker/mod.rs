@@ -59,6 +59,8 @@ pub struct Lanes {
     /// The alarm clock of each lane, held while lanes are started and stopped. A lane that is removed and put back has
     /// the same one as long as an attempt of its predecessor is under way, which then wakes it for the retry.
     wakes: Mutex<HashMap<Lane, Weak<Wake>>>,
+    /// Lanes that were asked to stop; each token is cancelled once the lane has.
+    ending: Mutex<Vec<(Lane, CancellationToken)>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -113,6 +115,7 @@ impl Lanes {
             workshop: Arc::new(workshop),
             running: ArcSwap::default(),
             wakes: Mutex::default(),
+            ending: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }
@@ -138,7 +141,7 @@ impl Lanes {
             let stays = table.delivery(lane).is_some();
             if !stays {
                 handle.stop.cancel();
-                ending.push(handle.ended.clone());
+                ending.push((lane.clone(), handle.ended.clone()));
             }
             stays
         });
@@ -149,7 +152,16 @@ impl Lanes {
         }
         wakes.retain(|_, wake| wake.strong_count() > 0);
         self.running.store(Arc::new(running));
-        ending
+        let tokens = ending.iter().map(|(_, ended)| ended.clone()).collect();
+        let mut all = self.ending_lanes();
+        all.retain(|(_, ended)| !ended.is_cancelled());
+        all.extend(ending);
+        tokens
+    }
+
+    /// The lanes that were removed and have attempts under way still: what those hold is theirs to settle.
+    pub(super) fn ending(&self) -> Vec<Lane> {
+        self.ending_lanes().iter().filter(|(_, ended)| !ended.is_cancelled()).map(|(lane, _)| lane.clone()).collect()
     }
 
     /// Counts and names what was given up because its lane is gone.
@@ -197,6 +209,10 @@ impl Lanes {
                 self.tasks.spawn(settle::removed(Arc::clone(&self.workshop), lease));
             }
         }
+    }
+
+    fn ending_lanes(&self) -> MutexGuard<'_, Vec<(Lane, CancellationToken)>> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wakes(&self) -> MutexGuard<'_, HashMap<Lane, Weak<Wake>>> {

@@ -145,3 +145,25 @@ async fn lanes_that_stopped_leave_what_comes_to_the_next_start() {
     let leased = house.queue.lease(&lane, 9, SystemClock.now()).await.unwrap();
     assert_eq!(leased.leases.len(), 1, "it was given back, and is no dead letter");
 }
+
+#[tokio::test]
+async fn a_removed_lane_is_ending_until_its_attempt_has_ended() {
+    let house = House::with(&["stays", "goes"]);
+    house.lanes.align();
+    // Somebody else has the destination's only slot, so the attempt waits.
+    let target = Arc::clone(&house.table.load().delivery(&Lane::new("goes", "d")).unwrap().target);
+    let mut slots = Vec::new();
+    for _ in 0..target.concurrency {
+        slots.push(house.lanes.workshop.destinations.slot(&target).await);
+    }
+    let leases = house.append("goes").await;
+    house.lanes.dispatch(leases);
+    house.table.store(Arc::new(table(&["stays"])));
+    let ended = house.lanes.align();
+    assert_eq!(house.lanes.ending(), [Lane::new("goes", "d")]);
+    drop(slots);
+    for ended in ended {
+        ended.cancelled().await;
+    }
+    assert_eq!(house.lanes.ending(), []);
+}
