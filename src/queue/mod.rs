@@ -45,14 +45,15 @@ pub trait Queue: Send + Sync + std::fmt::Debug + 'static {
     fn retry_at(&self, lease: Lease, at: Timestamp, attempt: Attempt) -> BoxFuture<'_, Result<(), QueueError>>;
 
     /// Ends a delivery that cannot be made: it waits among the dead letters. `attempt` is the last one, where
-    /// there was one.
+    /// there was one. Answers whether it was pending still: one that was retired meanwhile is a dead letter already, and
+    /// was counted as that.
     fn dead_letter(
         &self,
         lease: Lease,
         reason: Reason,
         at: Timestamp,
         attempt: Option<Attempt>,
-    ) -> BoxFuture<'_, Result<(), QueueError>>;
+    ) -> BoxFuture<'_, Result<bool, QueueError>>;
 
     /// Dead-letters every pending delivery whose lane is none of `lanes`: with [`Reason::RouteRemoved`] where no
     /// lane of that route is left, else with [`Reason::DeliveryRemoved`]. Claimed ones, too: what comes of their last

@@ -61,18 +61,19 @@ async fn settle(
     let waited = now.since(lease.accepted_at);
     let queue = &workshop.queue;
     let settled = match verdict {
-        Verdict::Ack => queue.ack(lease).await,
+        Verdict::Ack => queue.ack(lease).await.map(|()| true),
         Verdict::RetryAt(at) => {
             let put_off = queue.retry_at(lease, at, attempt).await;
             wake.by(at);
-            put_off
+            put_off.map(|()| true)
         }
         Verdict::DeadLetter(reason) => queue.dead_letter(lease, reason, now, Some(attempt)).await,
     };
     match (settled, verdict) {
-        (Ok(()), Verdict::Ack) => workshop.metrics.delivered(&lane, target, waited),
-        (Ok(()), Verdict::DeadLetter(_)) => workshop.metrics.dead(&lane, &target.name, 1),
-        (Ok(()), Verdict::RetryAt(_)) => {}
+        (Ok(_), Verdict::Ack) => workshop.metrics.delivered(&lane, target, waited),
+        (Ok(true), Verdict::DeadLetter(_)) => workshop.metrics.dead(&lane, &target.name, 1),
+        // What was retired meanwhile is counted already.
+        (Ok(_), Verdict::DeadLetter(_) | Verdict::RetryAt(_)) => {}
         (Err(error), _) => unsettled(&lane, &error),
     }
 }
@@ -83,7 +84,9 @@ pub(super) async fn removed(workshop: Arc<Workshop>, lease: Lease) {
     let reason =
         if workshop.table.load().has_route(&lane.route) { Reason::DeliveryRemoved } else { Reason::RouteRemoved };
     match workshop.queue.dead_letter(lease, reason, workshop.clock.now(), None).await {
-        Ok(()) => {
+        // It was retired meanwhile, and is counted and logged as that.
+        Ok(false) => {}
+        Ok(true) => {
             workshop.metrics.dead(&lane, "", 1);
             tracing::warn!(route = &*lane.route, delivery = &*lane.delivery, %reason, "dead letter: {}", reason.next_step());
         }

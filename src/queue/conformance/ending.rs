@@ -126,6 +126,17 @@ pub(super) async fn what_was_made_while_it_was_retired_is_not_dead(bench: &mut d
     assert_eq!(bench.home().depths(), [Depth { lane: lane("crm"), pending: 0, dead: 1 }]);
 }
 
+pub(super) async fn what_was_given_up_while_it_was_retired_was_not_pending(bench: &mut dyn Bench) {
+    let (retired, pending) = (append(bench, "a").await, append(bench, "b").await);
+    let now = bench.clock().now();
+    let kept = [lane("crm")];
+    assert!(bench.home().dead_letter(pending, Reason::Rejected, now, None).await.unwrap());
+    assert_eq!(bench.home().retire(&kept, now).await.unwrap(), []);
+    bench.home().retire(&[], now).await.unwrap();
+    assert!(!bench.home().dead_letter(retired, Reason::RouteRemoved, now, None).await.unwrap());
+    assert_eq!(bench.home().depths(), [Depth { lane: lane("crm"), pending: 0, dead: 2 }], "each is one dead letter");
+}
+
 pub(super) async fn depths_count_what_waits(bench: &mut dyn Bench) {
     assert_eq!(bench.home().depths(), []);
     let held = append(bench, "a").await;

@@ -73,6 +73,7 @@ pub const CASES: &[Case] = cases![
     ending::a_dead_letter_that_is_appended_again_lives,
     ending::retiring_ends_what_has_no_lane_any_more,
     ending::what_was_made_while_it_was_retired_is_not_dead,
+    ending::what_was_given_up_while_it_was_retired_was_not_pending,
     ending::depths_count_what_waits,
     ending::the_oldest_is_the_one_accepted_first,
     ending::forgetting_frees_keys_whose_window_ended,

@@ -32,7 +32,8 @@ pub(super) struct Desk {
 #[derive(Debug)]
 pub(super) enum Done {
     Appended(Appended),
-    Settled,
+    /// Whether the delivery was pending still.
+    Settled(bool),
 }
 
 // === impl Desk ===
@@ -47,7 +48,7 @@ impl Desk {
         let done = self.transact(|desk, changes| {
             let apply = |write: &Write| match write {
                 Write::Append { batch, .. } => append::append(desk, changes, batch, now).map(Done::Appended),
-                Write::Settle { settle, .. } => settle::settle(desk, changes, settle, now).map(|()| Done::Settled),
+                Write::Settle { settle, .. } => settle::settle(desk, changes, settle, now).map(Done::Settled),
             };
             group.iter().map(apply).collect()
         })?;

@@ -231,7 +231,7 @@ impl Embedded {
         answer.await.unwrap_or(Err(QueueError::Closed))
     }
 
-    async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<(), QueueError> {
+    async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<bool, QueueError> {
         self.door.check_open()?;
         let settle = Settle { id: lease.id, lane: lease.lane.clone(), row: lease.into_row(), verdict };
         self.ask(|reply| Command::Write(Write::Settle { settle, reply: Some(reply) })).await
@@ -277,11 +277,11 @@ impl Queue for Embedded {
     }
 
     fn ack(&self, lease: Lease) -> BoxFuture<'_, Result<(), QueueError>> {
-        Box::pin(self.settle(lease, Verdict::Made))
+        Box::pin(async move { self.settle(lease, Verdict::Made).await.map(|_| ()) })
     }
 
     fn retry_at(&self, lease: Lease, at: Timestamp, attempt: Attempt) -> BoxFuture<'_, Result<(), QueueError>> {
-        Box::pin(self.settle(lease, Verdict::Again { at, attempt }))
+        Box::pin(async move { self.settle(lease, Verdict::Again { at, attempt }).await.map(|_| ()) })
     }
 
     fn dead_letter(
@@ -290,7 +290,7 @@ impl Queue for Embedded {
         reason: Reason,
         at: Timestamp,
         attempt: Option<Attempt>,
-    ) -> BoxFuture<'_, Result<(), QueueError>> {
+    ) -> BoxFuture<'_, Result<bool, QueueError>> {
         Box::pin(self.settle(lease, Verdict::Dead { reason, at: Some(at), attempt }))
     }
 

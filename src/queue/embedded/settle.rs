@@ -27,8 +27,8 @@ pub(super) enum Verdict {
     Dead { reason: Reason, at: Option<Timestamp>, attempt: Option<Attempt> },
 }
 
-/// Enters what became of a delivery.
-pub(super) fn settle(desk: &Desk, changes: &mut Changes, settle: &Settle, now: Timestamp) -> rusqlite::Result<()> {
+/// Enters what became of a delivery. Whether it was pending still, and not retired meanwhile.
+pub(super) fn settle(desk: &Desk, changes: &mut Changes, settle: &Settle, now: Timestamp) -> rusqlite::Result<bool> {
     let Settle { id, row, verdict, .. } = settle;
     changes.settled(*row);
     match verdict {
@@ -38,7 +38,7 @@ pub(super) fn settle(desk: &Desk, changes: &mut Changes, settle: &Settle, now: T
             if let Some(attempt) = attempt {
                 record(desk, *row, *id, attempt)?;
             }
-            bury(desk, changes, *row, *reason, at.unwrap_or(now)).map(|_| ())
+            bury(desk, changes, *row, *reason, at.unwrap_or(now))
         }
     }
 }
@@ -77,7 +77,7 @@ pub(super) fn remove_dead(desk: &Desk, changes: &mut Changes, id: DeliveryId) ->
     Ok(())
 }
 
-fn made(desk: &Desk, changes: &mut Changes, row: i64, id: DeliveryId) -> rusqlite::Result<()> {
+fn made(desk: &Desk, changes: &mut Changes, row: i64, id: DeliveryId) -> rusqlite::Result<bool> {
     let removed = desk
         .sql("DELETE FROM pending WHERE row = ?1 RETURNING lane, event")?
         .query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -85,17 +85,17 @@ fn made(desk: &Desk, changes: &mut Changes, row: i64, id: DeliveryId) -> rusqlit
     match removed {
         Some((lane, event)) => {
             changes.pending(lane, -1);
-            release_event(desk, event)
+            release_event(desk, event).map(|()| true)
         }
         // It was retired during its last attempt, which reached the destination: it is no dead letter.
-        None => remove_dead(desk, changes, id),
+        None => remove_dead(desk, changes, id).map(|()| false),
     }
 }
 
-fn again(desk: &Desk, row: i64, id: DeliveryId, at: Timestamp, attempt: &Attempt) -> rusqlite::Result<()> {
+fn again(desk: &Desk, row: i64, id: DeliveryId, at: Timestamp, attempt: &Attempt) -> rusqlite::Result<bool> {
     record(desk, row, id, attempt)?;
-    desk.sql("UPDATE pending SET due_at = ?2 WHERE row = ?1")?.execute(params![row, at.as_millis()])?;
-    Ok(())
+    let updated = desk.sql("UPDATE pending SET due_at = ?2 WHERE row = ?1")?.execute(params![row, at.as_millis()])?;
+    Ok(updated > 0)
 }
 
 /// Adds an attempt to a delivery's history, whether it is pending or was retired meanwhile.

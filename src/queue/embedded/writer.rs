@@ -53,7 +53,7 @@ pub(super) enum Command {
 /// What is committed in groups.
 pub(super) enum Write {
     Append { batch: Append, ticket: Ticket, reply: Reply<Appended> },
-    Settle { settle: Settle, reply: Option<Reply<()>> },
+    Settle { settle: Settle, reply: Option<Reply<bool>> },
 }
 
 /// The writer.
@@ -215,7 +215,7 @@ impl Writer {
                 // Nobody waits any more: the leases are dropped, and with them the claims.
                 drop(reply.send(Ok(appended)));
             }
-            (Write::Settle { reply: Some(reply), .. }, _) => drop(reply.send(Ok(()))),
+            (Write::Settle { reply: Some(reply), .. }, Done::Settled(was_pending)) => drop(reply.send(Ok(was_pending))),
             _ => {}
         }
     }
