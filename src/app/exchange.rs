@@ -7,6 +7,7 @@ use http::{Method, Request, Response, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
+use tokio::task::JoinError;
 use uuid::{NoContext, Uuid};
 
 use super::rescue::{self, Refusal};
@@ -62,7 +63,16 @@ pub(super) async fn exchange(
     // A client that hangs up takes this future with it, but not the deliveries that are on their way to the disk: they
     // must come to their lanes still.
     let storing = tokio::spawn(store(Arc::clone(shared), Arc::clone(route), normalized, now, share));
-    storing.await.unwrap_or(Err(Refusal::Unavailable(QueueError::Closed)))
+    storing.await.unwrap_or_else(|broken| Err(Refusal::Unavailable(broken_off(&broken))))
+}
+
+/// Why storing came to no end: whoever is on call must not take a mistake of ours for a stop.
+fn broken_off(error: &JoinError) -> QueueError {
+    if error.is_panic() {
+        QueueError::Store { detail: "storing a request panicked: please report what stands above".to_owned() }
+    } else {
+        QueueError::Closed
+    }
 }
 
 fn verify(shared: &Shared, route: &Route, received: Received) -> Result<Verified, Refusal> {

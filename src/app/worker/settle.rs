@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Workshop;
 use super::wake::Wake;
+use crate::app::destinations::Slot;
 use crate::model::{Attempt, Lane, Outcome, Reason, Timestamp};
 use crate::pipeline::deliver::{Answer, Target, Verdict};
 use crate::queue::{Lease, QueueError};
@@ -32,7 +33,7 @@ pub(super) async fn attempt(workshop: Arc<Workshop>, lease: Lease, wake: Arc<Wak
 }
 
 /// Waits for the delivery's turn at its destination. `None` where the configuration no longer has it.
-async fn turn(workshop: &Workshop, lane: &Lane) -> Option<(Arc<Delivery>, super::super::destinations::Slot)> {
+async fn turn(workshop: &Workshop, lane: &Lane) -> Option<(Arc<Delivery>, Slot)> {
     let before = workshop.table.load().delivery(lane).cloned()?;
     let slot = workshop.destinations.slot(&before.target).await;
     // The wait may have been long: what is in force now counts.
