@@ -9,6 +9,8 @@ mod event;
 mod headers;
 mod outcome;
 mod request;
+#[cfg(test)]
+pub(crate) mod sample;
 mod secret;
 mod time;
 

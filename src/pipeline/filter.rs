@@ -173,36 +173,14 @@ fn types_node(globs: &At<Vec<At<String>>>, problems: &mut Problems) -> Option<No
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use serde_json::json;
-    use uuid::Uuid;
 
     use super::*;
     use crate::config::load::{self, FixedSurroundings};
-    use crate::model::{Attributes, Evidence, Headers, Request, RequestId, Timestamp};
+    use crate::model::sample;
 
     fn event(kind: &str, data: serde_json::Value) -> Event {
-        let request = Request {
-            id: RequestId(Uuid::nil()),
-            received_at: Timestamp::from_seconds(0),
-            method: "POST".into(),
-            path: "/".into(),
-            query: "".into(),
-            path_params: Vec::new(),
-            headers: Headers::new(),
-            body: Bytes::new(),
-            evidence: Evidence::default(),
-        };
-        let attributes = Attributes {
-            id: "1".into(),
-            source: "/".into(),
-            kind: kind.into(),
-            subject: None,
-            time: None,
-            provider: "".into(),
-            route: "r".into(),
-        };
-        Event::new(attributes, request.into(), 0..0, data)
+        Event::new(sample::attributes("r", kind), sample::request("").into(), 0..0, data)
     }
 
     /// Compiles what stands in a `deliver` entry beside `to`.

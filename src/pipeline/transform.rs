@@ -191,11 +191,10 @@ mod tests {
     use std::sync::Arc;
 
     use serde_json::json;
-    use uuid::Uuid;
 
     use super::*;
     use crate::config::At;
-    use crate::model::{Evidence, Headers, Request, RequestId, Timestamp};
+    use crate::model::{Headers, Request, sample};
 
     /// A 64-bit id, a decimal with its zero, white space, and keys out of order.
     const DATA: &str = r#"{"z": 9007199254740993, "price":1.10, "name":"Zoë" }"#;
@@ -203,24 +202,14 @@ mod tests {
     fn event_at(body: &str, data: Range<usize>) -> Event {
         let value = body.get(data.clone()).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let request = Request {
-            id: RequestId(Uuid::nil()),
-            received_at: Timestamp::from_seconds(0),
-            method: "POST".into(),
-            path: "/hooks/shop".into(),
-            query: "".into(),
-            path_params: vec![],
             headers: Headers::from_iter([("Content-Type", "application/vnd.shop+json")]),
-            body: Bytes::copy_from_slice(body.as_bytes()),
-            evidence: Evidence::default(),
+            ..sample::request(body)
         };
         let attributes = Attributes {
             id: "evt \"1\"\n".into(),
-            source: "/hooks/shop".into(),
-            kind: "order.created".into(),
             subject: Some("100% Zoë €".into()),
             time: Some("2026-11-22T02:00:00Z".into()),
-            provider: "shop".into(),
-            route: "orders".into(),
+            ..sample::attributes("orders", "order.created")
         };
         Event::new(attributes, Arc::new(request), data, value)
     }

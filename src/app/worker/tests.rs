@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use prometheus::Registry;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -11,7 +10,7 @@ use uuid::Uuid;
 use super::*;
 use crate::app::configure_text;
 use crate::config::load::FixedSurroundings;
-use crate::model::{Attributes, Event, Evidence, Headers, Reason, Request, RequestId, SystemClock, Timestamp};
+use crate::model::{Event, Reason, Request, RequestId, SystemClock, sample};
 use crate::queue::embedded::{Embedded, Options};
 use crate::queue::{Append, NewEvent};
 
@@ -47,26 +46,8 @@ impl House {
 
     /// Stores an event for the lane of a route.
     async fn append(&self, route: &str) -> Vec<Lease> {
-        let request = Arc::new(Request {
-            id: RequestId(Uuid::now_v7()),
-            received_at: Timestamp::from_seconds(0),
-            method: "POST".into(),
-            path: "/".into(),
-            query: "".into(),
-            path_params: Vec::new(),
-            headers: Headers::new(),
-            body: Bytes::from_static(b"1"),
-            evidence: Evidence::default(),
-        });
-        let attributes = Attributes {
-            id: "1".into(),
-            source: "/".into(),
-            kind: "t".into(),
-            subject: None,
-            time: None,
-            provider: "".into(),
-            route: route.into(),
-        };
+        let request = Arc::new(Request { id: RequestId(Uuid::now_v7()), ..sample::request("1") });
+        let attributes = sample::attributes(route, "t");
         let event = Arc::new(Event::new(attributes, Arc::clone(&request), 0..1, Value::from(1)));
         let lanes = vec![Lane::new(route, "d")];
         let events = vec![NewEvent { event, key: "1".to_owned(), remember_until: None, lanes }];

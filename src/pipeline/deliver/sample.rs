@@ -1,41 +1,19 @@
 //! What the tests of this stage deliver.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::Target;
 use crate::config::{At, Named, Problem, Problems, file};
-use crate::model::{Attributes, DeliveryId, Event, Evidence, Headers, Lane, Request, RequestId, Timestamp};
+use crate::model::{DeliveryId, Event, Lane, sample};
 use crate::pipeline::Payload;
 
 /// An event with `data`, one JSON text.
 pub(super) fn event(data: &str) -> Event {
-    let request = Request {
-        id: RequestId(Uuid::nil()),
-        received_at: Timestamp::from_seconds(0),
-        method: "POST".into(),
-        path: "/hooks/shop".into(),
-        query: "".into(),
-        path_params: vec![],
-        headers: Headers::new(),
-        body: Bytes::copy_from_slice(data.as_bytes()),
-        evidence: Evidence::default(),
-    };
-    let attributes = Attributes {
-        id: "evt_1".into(),
-        source: "/hooks/shop".into(),
-        kind: "order.created".into(),
-        subject: None,
-        time: None,
-        provider: "shop".into(),
-        route: "orders".into(),
-    };
     let value: Value = serde_json::from_str(data).unwrap();
-    Event::new(attributes, Arc::new(request), 0..data.len(), value)
+    let attributes = sample::attributes("orders", "order.created");
+    Event::new(attributes, sample::request(data).into(), 0..data.len(), value)
 }
 
 pub(super) fn payload() -> Payload {
