@@ -1,7 +1,5 @@
 //! Who a route listens to: its provider, its scheme and its secrets.
 
-use std::sync::Arc;
-
 use crate::config::load::{Given, Section};
 use crate::config::{At, Named, Problem, Problems, file};
 use crate::expr::Choices;
@@ -113,9 +111,4 @@ fn event_id(provider: Option<&file::Provider>) -> Choices {
 /// The header fields that are never kept of a route's requests.
 pub(super) fn credentials(verifier: Option<&Verifier>) -> Vec<http::HeaderName> {
     verifier.map(|verifier| verifier.credential_headers().to_vec()).unwrap_or_default()
-}
-
-/// A route's name as it is shared.
-pub(super) fn shared(name: &At<String>) -> Arc<str> {
-    name.value.as_str().into()
 }

@@ -74,7 +74,7 @@ impl Compiler<'_> {
         claimed: &mut matchit::Router<()>,
         problems: &mut Problems,
     ) {
-        let name = auth::shared(&file.name);
+        let name: Arc<str> = file.name.value.as_str().into();
         let mut lanes = Vec::new();
         for entry in &file.deliver {
             let lane = Lane::new(Arc::clone(&name), entry.name.as_ref().unwrap_or(&entry.to).value.as_str());
@@ -273,7 +273,7 @@ fn check_name(name: &At<String>, what: &str, problems: &mut Problems) {
 fn check_providers(file: &file::ConfigFile, problems: &mut Problems) {
     for (name, provider) in file.providers.iter() {
         let map = provider.event.as_ref().map(|event| (name.value.as_str(), event));
-        Normalizer::compile(&auth::shared(name), map, &[], problems);
+        Normalizer::compile(&name.value.as_str().into(), map, &[], problems);
         Handshakes::compile(&provider.handshake, problems);
         Respond::compile(&provider.respond, problems);
     }
