@@ -20,7 +20,7 @@ use crate::config::load::Surroundings;
 use crate::model::Clock;
 use crate::pipeline::deliver::{Client, ClientError};
 use crate::pipeline::receive::BodyBudget;
-use crate::queue::{Queue, QueueError};
+use crate::queue::{Home, QueueError};
 use crate::routing::RouteTable;
 use crate::telemetry::MetricsError;
 
@@ -35,7 +35,7 @@ pub struct Assembly {
     /// Where webhooks come in, bound.
     pub listener: TcpListener,
     /// Where deliveries wait, open.
-    pub queue: Arc<dyn Queue>,
+    pub queue: Arc<dyn Home>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Uniform in 0.0 to 1.0, for the jitter of retries.
@@ -91,7 +91,7 @@ impl Assembly {
         let table = Arc::new(ArcSwap::from_pointee(self.table));
         let workshop = Workshop::new(
             Arc::clone(&table),
-            Arc::clone(&self.queue),
+            Arc::<dyn Home>::clone(&self.queue),
             Arc::clone(&self.clock),
             client,
             self.dice,
@@ -146,7 +146,7 @@ impl Gateway {
     /// How many deliveries are accepted and not yet made or given up.
     #[must_use]
     pub fn pending(&self) -> u64 {
-        self.shared.queue.depths().iter().map(|depth| depth.pending).sum()
+        self.shared.queue.ledger().pending()
     }
 
     /// Every metric in the Prometheus text format.

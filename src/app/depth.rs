@@ -1,45 +1,73 @@
-//! How much waits in the queue, brought up to date at each scrape.
+//! The ledger and how much waits in the queue, as metrics: brought up to date at each scrape.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use prometheus::{Gauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-use crate::model::Timestamp;
-use crate::queue::{Depth, Queue};
+use crate::model::{Lane, Timestamp};
+use crate::queue::{LaneCounts, Ledger, Queue, RouteCounts};
 use crate::routing::RouteTable;
 use crate::telemetry::{self, MetricsError};
 
-/// How much waits in the queue.
+/// The ledger and how much waits in the queue.
 #[derive(Debug)]
 pub(super) struct DepthMetrics {
     pending: IntGaugeVec,
     dead: IntGaugeVec,
+    kept: IntGaugeVec,
+    bytes: IntGaugeVec,
     oldest: Gauge,
+    events: IntCounterVec,
+    deliveries: IntCounterVec,
     scraping: Mutex<()>,
 }
+
+const LANE: [&str; 2] = ["route", "delivery"];
 
 // === impl DepthMetrics ===
 
 impl DepthMetrics {
     pub(super) fn register(registry: &Registry) -> Result<Self, MetricsError> {
-        let lanes = ["route", "delivery"];
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            let gauge = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, MetricsError>(gauge)
+        };
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, MetricsError>(counter)
+        };
         let metrics = Self {
-            pending: IntGaugeVec::new(
-                Opts::new("hookswitch_queue_pending", "Deliveries that wait to be made."),
-                &lanes,
+            pending: gauge("hookswitch_queue_pending", "Deliveries that wait to be made.", &LANE)?,
+            dead: gauge("hookswitch_dead_letters", "Deliveries that were given up and wait for a person.", &LANE)?,
+            kept: gauge(
+                "hookswitch_queue_retained",
+                "Deliveries that were made and are kept to be looked at and replayed.",
+                &LANE,
             )?,
-            dead: IntGaugeVec::new(
-                Opts::new("hookswitch_dead_letters", "Deliveries that were given up and wait for a person."),
-                &lanes,
+            bytes: gauge(
+                "hookswitch_queue_bytes",
+                "About how many bytes deliveries take, by state: pending, dead or retained.",
+                &["route", "delivery", "state"],
             )?,
             oldest: Gauge::new(
                 "hookswitch_queue_oldest_seconds",
                 "Age of the oldest delivery that waits; 0 where none does.",
             )?,
+            events: counter(
+                "hookswitch_ledger_events_total",
+                "Events since the store was made: received = accepted + filtered + duplicate + invalid.",
+                &["route", "outcome"],
+            )?,
+            deliveries: counter(
+                "hookswitch_ledger_deliveries_total",
+                "Deliveries since the store was made: accepted = delivered + purged + lost + those pending + those dead.",
+                &["route", "delivery", "outcome"],
+            )?,
             scraping: Mutex::new(()),
         };
-        registry.register(Box::new(metrics.pending.clone()))?;
-        registry.register(Box::new(metrics.dead.clone()))?;
         registry.register(Box::new(metrics.oldest.clone()))?;
         Ok(metrics)
     }
@@ -59,18 +87,60 @@ impl DepthMetrics {
         }
         // One scrape at a time: another must not find them half filled.
         let _scraping = self.scraping.lock().unwrap_or_else(PoisonError::into_inner);
-        self.fill(queue.depths(), table);
+        self.fill(&queue.ledger(), table);
         telemetry::render(registry)
     }
 
-    fn fill(&self, depths: Vec<Depth>, table: &RouteTable) {
-        let idle = table.lanes().map(|lane| Depth { lane: lane.clone(), pending: 0, dead: 0 });
-        self.pending.reset();
-        self.dead.reset();
-        for depth in idle.chain(depths) {
-            let labels = [&*depth.lane.route, &*depth.lane.delivery];
-            self.pending.with_label_values(&labels).set(i64::try_from(depth.pending).unwrap_or(i64::MAX));
-            self.dead.with_label_values(&labels).set(i64::try_from(depth.dead).unwrap_or(i64::MAX));
+    fn fill(&self, ledger: &Ledger, table: &RouteTable) {
+        for gauge in [&self.pending, &self.dead, &self.kept, &self.bytes] {
+            gauge.reset();
+        }
+        self.events.reset();
+        self.deliveries.reset();
+        let configured: HashSet<&Lane> = table.lanes().collect();
+        for lane in &configured {
+            self.lane(lane, &ledger.lane(lane));
+        }
+        let has_any = |counts: &LaneCounts| counts.pending > 0 || counts.dead > 0 || counts.kept > 0;
+        for (lane, counts) in ledger.lanes.iter().filter(|(lane, counts)| !configured.contains(lane) && has_any(counts)) {
+            self.lane(lane, counts);
+        }
+        for route in table.routes() {
+            self.route(&route.name, &ledger.route(&route.name));
+        }
+    }
+
+    fn lane(&self, lane: &Lane, counts: &LaneCounts) {
+        let labels = [&*lane.route, &*lane.delivery];
+        for (gauge, count) in [(&self.pending, counts.pending), (&self.dead, counts.dead), (&self.kept, counts.kept)] {
+            gauge.with_label_values(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        for (state, bytes) in
+            [("pending", counts.pending_bytes), ("dead", counts.dead_bytes), ("retained", counts.kept_bytes)]
+        {
+            let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+            self.bytes.with_label_values(&[&*lane.route, &*lane.delivery, state]).set(bytes);
+        }
+        for (outcome, count) in [
+            ("accepted", counts.accepted),
+            ("delivered", counts.delivered),
+            ("purged", counts.purged),
+            ("lost", counts.lost),
+            ("replayed", counts.replayed),
+        ] {
+            self.deliveries.with_label_values(&[&*lane.route, &*lane.delivery, outcome]).inc_by(count);
+        }
+    }
+
+    fn route(&self, route: &str, counts: &RouteCounts) {
+        for (outcome, count) in [
+            ("received", counts.received),
+            ("accepted", counts.accepted),
+            ("filtered", counts.filtered),
+            ("duplicate", counts.duplicate),
+            ("invalid", counts.invalid),
+        ] {
+            self.events.with_label_values(&[route, outcome]).inc_by(count);
         }
     }
 }

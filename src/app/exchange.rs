@@ -13,18 +13,18 @@ use uuid::{NoContext, Uuid};
 use super::rescue::{self, Refusal};
 use super::shared::Shared;
 use crate::model::{RequestId, Timestamp};
-use crate::pipeline::enqueue::{Wanted, enqueue};
+use crate::pipeline::enqueue::{Origin, Wanted, enqueue};
 use crate::pipeline::handshake::Moment;
 use crate::pipeline::normalize::{Normalized, NotAnEvent};
 use crate::pipeline::receive::{BodyShare, Bounds};
 use crate::pipeline::respond::Ending;
 use crate::pipeline::{Received, Verified};
-use crate::queue::{Admission, QueueError};
+use crate::queue::{Admission, QueueError, Tally};
 use crate::routing::{Limits, Route};
 
 /// How many events of a request ended how.
 #[derive(Debug, Default)]
-struct Tally {
+struct Outcomes {
     accepted: u64,
     duplicate: u64,
     filtered: u64,
@@ -58,8 +58,10 @@ pub(super) async fn exchange(
         return Err(Refusal::Method);
     }
     let now = verified.received().received_at;
-    let normalized =
-        route.normalizer.normalize(verified, request_id(now)).map_err(|why| invalid(shared, route, why))?;
+    let normalized = match route.normalizer.normalize(verified, request_id(now)) {
+        Ok(normalized) => normalized,
+        Err(why) => return Err(invalid(shared, route, why).await),
+    };
     // A client that hangs up takes this future with it, but not the deliveries that are on their way to the disk: they
     // must come to their lanes still.
     let storing = tokio::spawn(store(Arc::clone(shared), Arc::clone(route), normalized, now, share));
@@ -91,8 +93,13 @@ fn verify(shared: &Shared, route: &Route, received: Received) -> Result<Verified
     }
 }
 
-fn invalid(shared: &Shared, route: &Route, why: NotAnEvent) -> Refusal {
+/// Counts a request in which there is no event. It is refused also where that cannot be stored: there is nothing to lose.
+async fn invalid(shared: &Shared, route: &Route, why: NotAnEvent) -> Refusal {
     shared.metrics.events.with_label_values(&[&*route.name, "invalid"]).inc();
+    let tally = Tally { received: 1, filtered: 0, invalid: 1 };
+    if let Err(error) = shared.queue.count(Arc::clone(&route.name), tally).await {
+        tracing::warn!(route = &*route.name, %error, "a request without an event could not be counted in the ledger");
+    }
     Refusal::Invalid(why)
 }
 
@@ -105,28 +112,34 @@ async fn store(
     _share: BodyShare,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let ids: Vec<String> = normalized.events.iter().map(|occurrence| occurrence.event.id().to_owned()).collect();
-    let mut tally = Tally::default();
+    let mut outcomes = Outcomes::default();
     let mut wanted = Vec::with_capacity(normalized.events.len());
     for occurrence in normalized.events {
-        let lanes = route.wants.lanes(&occurrence.event).map_err(|error| invalid(&shared, &route, error.into()))?;
-        if lanes.is_empty() {
-            tally.filtered += 1;
+        let deliveries = match route.wants.deliveries(&occurrence.event) {
+            Ok(deliveries) => deliveries,
+            Err(error) => return Err(invalid(&shared, &route, error.into()).await),
+        };
+        if deliveries.is_empty() {
+            outcomes.filtered += 1;
         } else {
-            wanted.push(Wanted { event: occurrence.event, key: occurrence.key, lanes });
+            wanted.push(Wanted { event: occurrence.event, key: occurrence.key, deliveries });
         }
     }
-    if !wanted.is_empty() {
-        let appended = enqueue(&*shared.queue, normalized.request, wanted, route.remember, now).await?;
-        shared.lanes.dispatch(appended.leases);
-        for admission in appended.admissions {
-            match admission {
-                Admission::Accepted => tally.accepted += 1,
-                Admission::Duplicate => tally.duplicate += 1,
-            }
+    let origin = Origin {
+        route: Arc::clone(&route.name),
+        remember: route.remember,
+        tally: Tally { received: ids.len() as u64, filtered: outcomes.filtered, invalid: 0 },
+    };
+    let appended = enqueue(&*shared.queue, normalized.request, wanted, origin, now).await?;
+    shared.lanes.dispatch(appended.leases);
+    for admission in appended.admissions {
+        match admission {
+            Admission::Accepted => outcomes.accepted += 1,
+            Admission::Duplicate => outcomes.duplicate += 1,
         }
     }
-    tally.count(&shared, &route);
-    Ok(answer(&route, tally.ending(), &ids))
+    outcomes.count(&shared, &route);
+    Ok(answer(&route, outcomes.ending(), &ids))
 }
 
 fn answer(route: &Route, ending: Ending, ids: &[String]) -> Response<Full<Bytes>> {
@@ -154,9 +167,9 @@ pub(super) fn json_response(status: u16, body: &Value) -> Response<Full<Bytes>> 
     response
 }
 
-// === impl Tally ===
+// === impl Outcomes ===
 
-impl Tally {
+impl Outcomes {
     const fn ending(&self) -> Ending {
         if self.accepted > 0 {
             Ending::Accepted

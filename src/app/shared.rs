@@ -8,7 +8,7 @@ use super::ingress::IngressMetrics;
 use super::worker::Lanes;
 use crate::model::Clock;
 use crate::pipeline::receive::BodyBudget;
-use crate::queue::Queue;
+use crate::queue::Home;
 use crate::routing::RouteTable;
 
 /// What the parts of a running gateway share.
@@ -17,7 +17,7 @@ pub struct Shared {
     /// The configuration in force. Each request and each attempt takes it once.
     pub table: Arc<ArcSwap<RouteTable>>,
     /// Where deliveries wait.
-    pub queue: Arc<dyn Queue>,
+    pub queue: Arc<dyn Home>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The memory for bodies under way.

@@ -16,7 +16,7 @@ use crate::config::load::Surroundings;
 use crate::model::{Clock, SystemClock};
 use crate::queue::QueueError;
 use crate::queue::embedded::{Embedded, Options};
-use crate::routing::RouteTable;
+use crate::routing::{EmbeddedQueue, RouteTable};
 use crate::telemetry::{self, MetricsError};
 
 /// A gateway with both of its listeners.
@@ -61,7 +61,7 @@ impl Running {
         let (listening, admin) = (local(&listener, settings.listen), local(&admin_listener, settings.admin_listen));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let registry = telemetry::new_registry()?;
-        let queue = Embedded::open(Options::new(settings.queue_path), Arc::clone(&clock))?;
+        let queue = Embedded::open(options(&settings.queue), Arc::clone(&clock))?;
         queue.register(&registry)?;
         let assembly = Assembly {
             table,
@@ -92,6 +92,14 @@ impl Running {
         let _ = tokio::time::timeout(std::time::Duration::from_secs(1), self.admin_tasks.wait()).await;
         stopped
     }
+}
+
+fn options(queue: &EmbeddedQueue) -> Options {
+    let mut options = Options::new(&queue.path);
+    options.max_bytes = queue.max_bytes;
+    options.max_age = queue.max_age;
+    options.max_kept = queue.max_retained;
+    options
 }
 
 async fn bind(address: SocketAddr, field: &'static str) -> Result<TcpListener, RunError> {

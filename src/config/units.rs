@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
-use super::file::Dedup;
+use super::file::Window;
 
 /// A length of time: `500ms`, `30s`, `5m`, `2h`, `3d`, or several of these from the longest unit to
 /// the shortest, such as `1h30m`.
@@ -137,34 +137,34 @@ impl<'de> Deserialize<'de> for ByteSize {
     }
 }
 
-// === impl Dedup ===
+// === impl Window ===
 
-impl FromStr for Dedup {
+impl FromStr for Window {
     type Err = ParseSpanError;
 
     /// `false` is `off` too: a YAML 1.1 editor may turn the one into the other.
     fn from_str(text: &str) -> Result<Self, ParseSpanError> {
         match text {
             "off" | "false" => Ok(Self::Off),
-            _ => text.parse().map(Self::Window),
+            _ => text.parse().map(Self::Span),
         }
     }
 }
 
-impl fmt::Display for Dedup {
+impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Off => f.write_str("off"),
-            Self::Window(window) => window.fmt(f),
+            Self::Span(window) => window.fmt(f),
         }
     }
 }
 
-impl Unit for Dedup {
+impl Unit for Window {
     const EXPECTED: &'static str = "`off` or a duration such as 24h";
 }
 
-impl<'de> Deserialize<'de> for Dedup {
+impl<'de> Deserialize<'de> for Window {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(UnitVisitor(PhantomData))
     }
@@ -236,10 +236,10 @@ mod tests {
 
     #[test]
     fn deduplication_is_off_in_either_spelling() {
-        assert_eq!("off".parse(), Ok(Dedup::Off));
-        assert_eq!("false".parse(), Ok(Dedup::Off));
-        assert_eq!("24h".parse(), Ok(Dedup::Window(Span(Duration::from_secs(86_400)))));
-        assert!("on".parse::<Dedup>().is_err());
+        assert_eq!("off".parse(), Ok(Window::Off));
+        assert_eq!("false".parse(), Ok(Window::Off));
+        assert_eq!("24h".parse(), Ok(Window::Span(Span(Duration::from_secs(86_400)))));
+        assert!("on".parse::<Window>().is_err());
     }
 
     proptest! {
@@ -259,7 +259,7 @@ mod tests {
 
         #[test]
         fn no_text_makes_the_parsers_panic(text in ".{0,12}") {
-            let _ = (text.parse::<Span>(), text.parse::<ByteSize>(), text.parse::<Dedup>());
+            let _ = (text.parse::<Span>(), text.parse::<ByteSize>(), text.parse::<Window>());
         }
     }
 }

@@ -6,9 +6,14 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-/// Names one delivery, the same on each attempt and after each restart: the first 16 bytes of
-/// SHA-256 over event key, route and delivery name. It is the outbound `Idempotency-Key`, in
-/// lower-case hex.
+/// What makes an event the same as another of its route: the first 16 bytes of SHA-256 over the route and what the
+/// provider calls the event. Of one size, however long that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventKey([u8; 16]);
+
+/// Names one delivery, the same on each attempt and after each restart: the first 11 bytes of its event's [`EventKey`],
+/// then the first 5 of SHA-256 over the delivery's name. So a store finds a delivery through its event, without an
+/// index of its own. It is the outbound `Idempotency-Key`, in lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId([u8; 16]);
 
@@ -26,24 +31,80 @@ pub struct Lane {
 #[error("a delivery id is 32 hex digits")]
 pub struct ParseDeliveryIdError;
 
-// === impl DeliveryId ===
+// === impl EventKey ===
 
-impl DeliveryId {
-    /// The id of the delivery of the event known as `event_key` in `lane`.
+impl EventKey {
+    /// The key of the event that is known as `key` on `route`.
     #[must_use]
-    pub fn new(event_key: &str, lane: &Lane) -> Self {
+    pub fn new(route: &str, key: &str) -> Self {
+        Self::hash(&[route, key])
+    }
+
+    /// The key under which an event is found by its id where it is known by something else. No [`EventKey::new`] is
+    /// the same.
+    #[must_use]
+    pub fn alias(route: &str, id: &str) -> Self {
+        Self::hash(&[route, "id", id])
+    }
+
+    /// From stored bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// As bytes, to store.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    fn hash(parts: &[&str]) -> Self {
         let mut hash = Sha256::new();
-        for part in [event_key, &*lane.route, &*lane.delivery] {
+        for part in parts {
             // The length in front keeps ("ab", "c") and ("a", "bc") apart.
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        let digest: [u8; 32] = hash.finalize().into();
-        let mut id = [0; 16];
-        for (to, from) in id.iter_mut().zip(digest) {
+        let mut key = [0; 16];
+        for (to, from) in key.iter_mut().zip(hash.finalize()) {
+            *to = from;
+        }
+        Self(key)
+    }
+}
+
+// === impl DeliveryId ===
+
+impl DeliveryId {
+    /// How many bytes of it come from the event's key.
+    pub const EVENT_BYTES: usize = 11;
+
+    /// The id of the delivery of the event known as `event_key` in `lane`.
+    #[must_use]
+    pub fn new(event_key: &str, lane: &Lane) -> Self {
+        Self::of(EventKey::new(&lane.route, event_key), &lane.delivery)
+    }
+
+    /// The id of an event's delivery of this name.
+    #[must_use]
+    pub fn of(event: EventKey, delivery: &str) -> Self {
+        let mut id = event.0;
+        for (to, from) in id.iter_mut().skip(Self::EVENT_BYTES).zip(Sha256::digest(delivery)) {
             *to = from;
         }
         Self(id)
+    }
+
+    /// The least and the greatest key that its event can have.
+    #[must_use]
+    pub fn event_keys(&self) -> (EventKey, EventKey) {
+        let with = |filler: u8| {
+            let mut key = self.0;
+            key.iter_mut().skip(Self::EVENT_BYTES).for_each(|byte| *byte = filler);
+            EventKey(key)
+        };
+        (with(0), with(u8::MAX))
     }
 
     /// From stored bytes.
@@ -120,5 +181,13 @@ mod tests {
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.to_string().len(), 32);
         assert_eq!("zz".parse::<DeliveryId>(), Err(ParseDeliveryIdError));
+    }
+
+    #[test]
+    fn an_event_is_found_by_its_deliverys_id() {
+        let (key, other) = (EventKey::new("orders", "evt_1"), EventKey::new("orders", "evt_2"));
+        let (least, greatest) = DeliveryId::of(key, "crm").event_keys();
+        assert!((least..=greatest).contains(&key) && !(least..=greatest).contains(&other));
+        assert_ne!(EventKey::alias("orders", "evt_1"), key);
     }
 }

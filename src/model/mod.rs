@@ -15,7 +15,7 @@ mod secret;
 mod time;
 
 pub use attempt::Attempt;
-pub use delivery::{DeliveryId, Lane, ParseDeliveryIdError};
+pub use delivery::{DeliveryId, EventKey, Lane, ParseDeliveryIdError};
 pub use event::{Attributes, Event};
 pub use headers::Headers;
 pub use outcome::{Outcome, Reason};

@@ -25,6 +25,12 @@ pub struct Evidence {
     /// behind. `None` where the scheme has no timestamp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skew_ms: Option<i64>,
+    /// Which attempt of the provider's this was, in its own count; `None` where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// The fingerprint of the configuration that was in force.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub configuration: Box<str>,
 }
 
 /// A verified request: the exact bytes, what of the head is kept, and how it was verified. Its `Debug` shows nothing

@@ -34,6 +34,22 @@ pub enum QueueError {
         /// The newest format that is understood here.
         known: i64,
     },
+    /// The store was written by a version before the first release.
+    #[error("{} was written by an older version (format {found}, this is {known}): let that one drain it, or start with another directory", path.display())]
+    TooOld {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The format that is understood here.
+        known: i64,
+    },
+    /// What was asked for cannot be: the caller's mistake.
+    #[error("{detail}")]
+    Refused {
+        /// Why.
+        detail: String,
+    },
     /// It was closed.
     #[error("the queue is closed: the gateway is stopping")]
     Closed,

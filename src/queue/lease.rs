@@ -17,45 +17,68 @@ pub struct Lease {
     pub event: Arc<Event>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
-    /// How many attempts were made before this one.
+    /// Since when its budget runs: when it was accepted, or else last replayed.
+    pub since: Timestamp,
+    /// How many attempts were made since then, before this one.
     pub attempts: u32,
-    row: i64,
-    claims: Option<Weak<dyn Claims>>,
+    hold: Option<Hold>,
+}
+
+/// A claim, and whom to give it back to. Whoever drops it without doing so keeps it.
+#[derive(Clone)]
+pub struct Hold {
+    /// The claim.
+    pub claim: Claim,
+    /// Whose it is.
+    pub claims: Weak<dyn Claims>,
+}
+
+/// Which claim a lease holds: what its home calls the delivery, and which of the claims on it this is. A delivery that
+/// was given up under its lease and replayed is claimed anew, and the old lease must not end the new claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// The home's number of the delivery.
+    pub row: i64,
+    /// Counts the home's claims.
+    pub turn: u64,
 }
 
 /// A home's side of its leases.
 pub trait Claims: Send + Sync {
-    /// Takes back the claim on the delivery that the home knows as `row`.
-    fn give_back(&self, lane: &Lane, row: i64);
+    /// Takes back a claim.
+    fn give_back(&self, claim: Claim);
 }
 
 // === impl Lease ===
 
 impl Lease {
-    /// A lease of the delivery that its home knows as `row`. For homes.
-    pub fn new(
+    /// A lease of an event's delivery. For homes.
+    #[must_use]
+    pub const fn new(
         id: DeliveryId,
         lane: Lane,
         event: Arc<Event>,
         accepted_at: Timestamp,
+        since: Timestamp,
         attempts: u32,
-        row: i64,
-        claims: Weak<dyn Claims>,
+        hold: Hold,
     ) -> Self {
-        Self { id, lane, event, accepted_at, attempts, row, claims: Some(claims) }
+        Self { id, lane, event, accepted_at, since, attempts, hold: Some(hold) }
     }
 
     /// Takes the claim out of the lease, whose home now answers for it: dropping it gives nothing back. For homes.
-    pub fn into_row(mut self) -> i64 {
-        self.claims = None;
-        self.row
+    #[must_use]
+    pub fn into_claim(mut self) -> Option<Claim> {
+        self.hold.take().map(|hold| hold.claim)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(claims) = self.claims.take().and_then(|claims| claims.upgrade()) {
-            claims.give_back(&self.lane, self.row);
+        if let Some(Hold { claim, claims }) = self.hold.take()
+            && let Some(claims) = claims.upgrade()
+        {
+            claims.give_back(claim);
         }
     }
 }

@@ -1,76 +1,102 @@
-//! Where deliveries wait: the trait, and its homes.
+//! Where deliveries wait: the traits, and their homes.
 //!
-//! Nothing above this module knows the store. The trait asks for nothing that only a local file can
-//! do, so that a home shared by several gateways can stand beside [`embedded`].
+//! A home is three traits. [`Queue`] is the line's: what is appended, leased and ended. [`Archive`] is for people: what
+//! is kept, and whether it adds up. [`Control`] is what people do about it. Nothing above this module knows the store.
+//! The traits ask for nothing that only a local file can do, so that a home shared by several gateways can stand
+//! beside [`embedded`].
 
+mod archive;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod control;
 pub mod embedded;
 mod error;
 mod lease;
+mod ledger;
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+pub use archive::{
+    Archive, DeliveryRecord, EventHead, EventRecord, Page, ParkedKey, Selection, State, StateKind, StoredEvent,
+};
+pub use control::{Action, Control, Job, JobId, JobState, Replayed, Step};
 pub use error::QueueError;
-pub use lease::{Claims, Lease};
+pub use lease::{Claim, Claims, Hold, Lease};
+pub use ledger::{Audit, Found, LaneCounts, Ledger, RouteCounts, Tally};
 
-use crate::model::{Attempt, DeliveryId, Event, Lane, Reason, Request, Timestamp};
+use crate::model::{Attempt, Event, Lane, Reason, Request, Timestamp};
+
+/// All that a home is.
+pub trait Home: Queue + Archive + Control {}
+
+impl<H: Queue + Archive + Control> Home for H {}
 
 /// A durable queue of deliveries, at least once.
 ///
-/// A delivery is pending until it is acknowledged or dead; a pending one is *claimed* while a [`Lease`] of it
+/// A delivery is pending until it is delivered or dead; a pending one is *claimed* while a [`Lease`] of it
 /// lives. A lease that is dropped gives its claim back; a claim ends with the process (a shared home: with its
 /// term), and the delivery is leased again.
+///
+/// Deliveries of one lane that have the same order key are made first in, first out: of those that are pending, one at
+/// most can be leased, and it is the one that was accepted first, but for one that was claimed before an older one was
+/// replayed. A key that is *parked* waits behind the dead letter that parked it, until that is replayed or the key is
+/// released.
+///
+/// What is counted in the [`Ledger`] is written in the same commit as what it counts.
 pub trait Queue: Send + Sync + std::fmt::Debug + 'static {
     /// Stores a request, its events and their deliveries: all of it or nothing.
     ///
     /// When this answers `Ok`, all of it is on stable storage. Idempotent by delivery id, and by event key where
     /// an event is to be remembered: the key is claimed in the same commit, so a request that could not be kept
-    /// burns nothing. A dead letter that is appended again is pending again, as if new. What was appended comes back as leases, so that the common path never reads the store.
+    /// burns nothing. A dead letter that is appended again is pending again, as if new. What was appended and need not
+    /// wait for another of its order key comes back as leases, so that the common path never reads the store.
     fn append(&self, batch: Append) -> BoxFuture<'_, Result<Appended, QueueError>>;
+
+    /// Counts events of which nothing is stored. Durable when it answers `Ok`.
+    fn count(&self, route: Arc<str>, tally: Tally) -> BoxFuture<'_, Result<(), QueueError>>;
 
     /// Leases up to `max` deliveries of `lane` that are due at `now` and not claimed, those due first first.
     fn lease<'a>(&'a self, lane: &'a Lane, max: usize, now: Timestamp) -> BoxFuture<'a, Result<Leased, QueueError>>;
 
-    /// Ends a delivery that was made. `Ok` once this is durable. One that was retired while it was being made is then
-    /// no dead letter either.
+    /// Ends a delivery that was made by `attempt`. `Ok` once this is durable. It is kept to be looked at and replayed
+    /// until `keep_until`, or not at all. One that was retired while it was being made is then no dead letter either.
     ///
     /// Where this, [`Queue::retry_at`] or [`Queue::dead_letter`] finds no room, it is kept with its claim and answered
     /// once it could be stored. An error means that the delivery is made again, at the latest after a restart.
-    fn ack(&self, lease: Lease) -> BoxFuture<'_, Result<(), QueueError>>;
-
-    /// Puts a delivery off until `at`, with the attempt that failed. Nothing of it stays in memory.
-    fn retry_at(&self, lease: Lease, at: Timestamp, attempt: Attempt) -> BoxFuture<'_, Result<(), QueueError>>;
-
-    /// Ends a delivery that cannot be made: it waits among the dead letters. `attempt` is the last one, where
-    /// there was one. Answers whether it was pending still: one that was retired meanwhile is a dead letter already, and
-    /// was counted as that.
-    fn dead_letter(
+    fn ack(
         &self,
         lease: Lease,
-        reason: Reason,
+        attempt: Attempt,
+        keep_until: Option<Timestamp>,
+    ) -> BoxFuture<'_, Result<Settled, QueueError>>;
+
+    /// Puts a delivery off until `at`, with the attempt that failed. Nothing of it stays in memory.
+    fn retry_at(
+        &self,
+        lease: Lease,
         at: Timestamp,
-        attempt: Option<Attempt>,
-    ) -> BoxFuture<'_, Result<bool, QueueError>>;
+        attempt: Attempt,
+    ) -> BoxFuture<'_, Result<Settled, QueueError>>;
+
+    /// Ends a delivery that cannot be made: it waits among the dead letters.
+    fn dead_letter(&self, lease: Lease, death: Death) -> BoxFuture<'_, Result<Settled, QueueError>>;
 
     /// Dead-letters every pending delivery whose lane is none of `lanes`: with [`Reason::RouteRemoved`] where no
     /// lane of that route is left, else with [`Reason::DeliveryRemoved`]. Claimed ones, too: what comes of their last
-    /// attempt is entered still. Answers which lanes had any, in their order, and how many.
+    /// attempt is entered still. Keys parked there are released. Answers which lanes had any, in their order, and how
+    /// many.
     fn retire<'a>(&'a self, lanes: &'a [Lane], at: Timestamp) -> BoxFuture<'a, Result<Vec<Retired>, QueueError>>;
 
-    /// How many deliveries wait in each lane that has any, pending or dead. Cheap: it is asked at each scrape.
-    fn depths(&self) -> Vec<Depth>;
+    /// What was counted so far. Cheap: it is asked at each scrape.
+    fn ledger(&self) -> Ledger;
 
-    /// When the oldest pending delivery was accepted.
+    /// When the oldest pending delivery was accepted, or replayed.
     fn oldest_pending(&self) -> BoxFuture<'_, Result<Option<Timestamp>, QueueError>>;
 
-    /// Dead letters, the newest first: up to `max`, those before `before` where a page was read already.
-    fn dead_letters(&self, before: Option<u64>, max: usize) -> BoxFuture<'_, Result<Vec<DeadLetter>, QueueError>>;
-
-    /// Forgets event keys whose window ended before `now`. Answers how many.
-    fn forget(&self, now: Timestamp) -> BoxFuture<'_, Result<u64, QueueError>>;
+    /// Forgets event keys whose window ended before `now`, and what was delivered and need not be kept any longer.
+    fn forget(&self, now: Timestamp) -> BoxFuture<'_, Result<Forgotten, QueueError>>;
 
     /// Whether an append is likely to be kept, for `/readyz`: the reason where it is not. It turns good by itself.
     fn health(&self) -> Result<(), QueueError>;
@@ -84,7 +110,11 @@ pub trait Queue: Send + Sync + std::fmt::Debug + 'static {
 pub struct Append {
     /// The request, stored once.
     pub request: Arc<Request>,
-    /// Its events, each with the lanes that want it: at least one.
+    /// The route it came in on.
+    pub route: Arc<str>,
+    /// How many events it had, and how many of those are not among `events`.
+    pub tally: Tally,
+    /// Its events that somebody wants.
     pub events: Vec<NewEvent>,
 }
 
@@ -97,8 +127,17 @@ pub struct NewEvent {
     pub key: String,
     /// Until when `key` is remembered; `None` where duplicates are not looked for.
     pub remember_until: Option<Timestamp>,
-    /// The lanes it goes to. An event without any is accepted and leaves nothing behind, its key included.
-    pub lanes: Vec<Lane>,
+    /// Where it goes. An event without any is accepted and leaves nothing behind, its key included.
+    pub deliveries: Vec<NewDelivery>,
+}
+
+/// A delivery to append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// Its lane.
+    pub lane: Lane,
+    /// What it is to be in order with; `None` where it need not wait for others.
+    pub order_key: Option<Box<str>>,
 }
 
 /// What an append did.
@@ -106,7 +145,7 @@ pub struct NewEvent {
 pub struct Appended {
     /// For each event of the request, in order, whether it is new.
     pub admissions: Vec<Admission>,
-    /// A lease of each delivery that is new.
+    /// A lease of each delivery that is new and need not wait for others of its key.
     pub leases: Vec<Lease>,
 }
 
@@ -125,19 +164,32 @@ pub struct Leased {
     /// The leases.
     pub leases: Vec<Lease>,
     /// When the next pending delivery of the lane, that is neither claimed nor in `leases`, is due; it may be due
-    /// already where there were more than `max`.
+    /// already where there were more than `max`. One that waits for another of its key is not due.
     pub next_due: Option<Timestamp>,
 }
 
-/// How many deliveries wait in a lane.
+/// How a delivery ends that cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Depth {
-    /// The lane.
-    pub lane: Lane,
-    /// Pending, claimed or not.
-    pub pending: u64,
-    /// Dead.
-    pub dead: u64,
+pub struct Death {
+    /// Why.
+    pub reason: Reason,
+    /// When.
+    pub at: Timestamp,
+    /// The last attempt, where there was one.
+    pub attempt: Option<Attempt>,
+    /// Whether what comes after it with the same order key waits until a person has looked at it.
+    pub park: bool,
+}
+
+/// What the end, or the putting off, of a delivery did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Whether it was pending still: one that was retired meanwhile is a dead letter already, and was counted as that.
+    pub was_pending: bool,
+    /// Whether another delivery of its lane, that had to wait for it, is due now.
+    pub next_is_due: bool,
+    /// Whether its order key is parked now.
+    pub parked: bool,
 }
 
 /// What was given up because nobody delivers to its lane any more.
@@ -151,25 +203,11 @@ pub struct Retired {
     pub count: u64,
 }
 
-/// A delivery that ended without being made.
-#[derive(Debug)]
-pub struct DeadLetter {
-    /// Where it stands among the dead letters, for the next page.
-    pub position: u64,
-    /// Its id.
-    pub id: DeliveryId,
-    /// Its lane.
-    pub lane: Lane,
-    /// The id of its event.
-    pub event_id: String,
-    /// Why.
-    pub reason: Reason,
-    /// When it was accepted.
-    pub accepted_at: Timestamp,
-    /// When it was given up.
-    pub died_at: Timestamp,
-    /// How many attempts were made.
-    pub attempts: u32,
-    /// The last of them, the oldest first: at most [`Attempt::KEPT`].
-    pub history: Vec<Attempt>,
+/// What was forgotten.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Event keys whose window ended.
+    pub keys: u64,
+    /// Deliveries that were made and need not be kept any longer.
+    pub delivered: u64,
 }

@@ -9,12 +9,12 @@ use url::Url;
 
 use super::settings::max_body;
 use super::table::{Delivery, Route, RouteTable};
-use super::{Settings, auth, parameters};
+use super::{Settings, auth, order, parameters};
 use crate::config::load::{Given, Section};
 use crate::config::{At, Problem, Problems, file};
 use crate::model::Lane;
 use crate::pipeline::deliver::Target;
-use crate::pipeline::filter::{Filter, Wants};
+use crate::pipeline::filter::{Filter, LaneWants, Wants};
 use crate::pipeline::handshake::Handshakes;
 use crate::pipeline::normalize::Normalizer;
 use crate::pipeline::respond::Respond;
@@ -22,6 +22,11 @@ use crate::pipeline::transform::Shape;
 
 /// How long an event is known as a duplicate where the route does not say.
 const DEFAULT_DEDUP: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long what was delivered is kept where the route does not say.
+const DEFAULT_RETAIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// The most deliveries of a route: a store has so many places for an event's.
+const MOST_DELIVERIES: usize = 1000;
 
 /// What clients encode wherever it stands in a path.
 const NEVER_SENT: &AsciiSet = &CONTROLS.add(b' ');
@@ -76,13 +81,21 @@ impl Compiler<'_> {
     ) {
         let name: Arc<str> = file.name.value.as_str().into();
         let mut lanes = Vec::new();
+        let retain = retain(file, problems);
+        if file.deliver.len() > MOST_DELIVERIES {
+            problems.push(
+                Problem::error(file.place, format!("the route `{name}` has {} deliveries", file.deliver.len()))
+                    .expected(format!("at most {MOST_DELIVERIES}")),
+            );
+        }
         for entry in &file.deliver {
             let lane = Lane::new(Arc::clone(&name), entry.name.as_ref().unwrap_or(&entry.to).value.as_str());
             let filter = Filter::compile(entry.filter.as_ref(), entry.types.as_ref(), problems);
-            if let Some(delivery) = self.delivery(entry, &lane, problems) {
+            let order_by = order::order_by(entry, problems);
+            if let Some(delivery) = self.delivery(entry, &lane, retain, problems) {
                 table.deliveries.insert(lane.clone(), Arc::new(delivery));
             }
-            lanes.push((lane, filter));
+            lanes.push(LaneWants { lane, filter, order_by });
         }
         if file.deliver.is_empty() {
             problems.push(
@@ -104,7 +117,7 @@ impl Compiler<'_> {
         &self,
         file: &At<file::Route>,
         name: &Arc<str>,
-        lanes: Vec<(Lane, Option<Filter>)>,
+        lanes: Vec<LaneWants>,
         problems: &mut Problems,
     ) -> Option<Route> {
         let provider = auth::provider(file, &self.file.providers, self.given, problems);
@@ -128,7 +141,13 @@ impl Compiler<'_> {
         })
     }
 
-    fn delivery(&self, entry: &file::Delivery, lane: &Lane, problems: &mut Problems) -> Option<Delivery> {
+    fn delivery(
+        &self,
+        entry: &file::Delivery,
+        lane: &Lane,
+        retain: Option<Duration>,
+        problems: &mut Problems,
+    ) -> Option<Delivery> {
         let format =
             self.file.destinations.get(&entry.to).and_then(|file| file.format.as_ref()).map(|format| format.value);
         let shape = Shape::compile(entry, format, problems);
@@ -144,7 +163,8 @@ impl Compiler<'_> {
             }
             return None;
         };
-        Some(Delivery { lane: lane.clone(), shape: shape?, target: Arc::clone(target) })
+        let parks = matches!(entry.on_dead_letter.as_ref().map(|at| at.value), Some(file::OnDeadLetter::Park));
+        Some(Delivery { lane: lane.clone(), shape: shape?, target: Arc::clone(target), parks, retain })
     }
 
     fn max_body(&self, file: &file::Route, problems: &mut Problems) -> u64 {
@@ -155,11 +175,27 @@ impl Compiler<'_> {
 fn remember(file: &file::Route, problems: &mut Problems) -> Option<Duration> {
     let Some(dedup) = &file.dedup else { return Some(DEFAULT_DEDUP) };
     match dedup.value {
-        file::Dedup::Off => None,
-        file::Dedup::Window(span) => {
+        file::Window::Off => None,
+        file::Window::Span(span) => {
             if span.0.is_zero() {
                 problems.push(
                     Problem::error(dedup.place, "nothing is remembered for no time")
+                        .expected("a duration such as 24h, or `off`"),
+                );
+            }
+            Some(span.0)
+        }
+    }
+}
+
+fn retain(file: &file::Route, problems: &mut Problems) -> Option<Duration> {
+    let Some(retain) = &file.retain else { return Some(DEFAULT_RETAIN) };
+    match retain.value {
+        file::Window::Off => None,
+        file::Window::Span(span) => {
+            if span.0.is_zero() {
+                problems.push(
+                    Problem::error(retain.place, "nothing is kept for no time")
                         .expected("a duration such as 24h, or `off`"),
                 );
             }

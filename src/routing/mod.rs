@@ -4,12 +4,13 @@
 
 mod auth;
 mod compile;
+mod order;
 mod parameters;
 mod settings;
 mod table;
 
 pub use compile::compile;
-pub use settings::{Limits, Settings};
+pub use settings::{EmbeddedQueue, Limits, Settings};
 pub use table::{Delivery, Matched, Route, RouteTable};
 
 #[cfg(test)]

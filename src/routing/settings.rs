@@ -16,11 +16,27 @@ pub struct Settings {
     pub admin_listen: SocketAddr,
     /// The bearer token of the admin listener.
     pub admin_token: Option<Secret>,
-    /// The directory of the embedded queue.
-    pub queue_path: PathBuf,
+    /// The embedded queue.
+    pub queue: EmbeddedQueue,
     /// Bounds on what a client may cost.
     pub limits: Limits,
 }
+
+/// `queue.embedded:`, compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddedQueue {
+    /// The directory.
+    pub path: PathBuf,
+    /// About how many bytes the pending and the dead deliveries may take.
+    pub max_bytes: Option<u64>,
+    /// How old the oldest pending delivery may be.
+    pub max_age: Option<Duration>,
+    /// About how many bytes what was delivered may take.
+    pub max_retained: u64,
+}
+
+/// The least that `max_bytes` may be.
+const LEAST_QUEUE: u64 = 1 << 20;
 
 /// The most that `max_body` may be, in bytes: bodies under way may take four times as much together.
 const LARGEST_BODY: u64 = 64 << 20;
@@ -60,7 +76,7 @@ impl Settings {
             listen,
             admin_listen,
             admin_token: file.admin.token.as_ref().map(|token| token.value.clone()),
-            queue_path: queue_path(file.queue.as_ref(), problems),
+            queue: EmbeddedQueue::compile(file.queue.as_ref(), problems),
             limits: Limits::compile(&file.limits, problems),
         }
     }
@@ -71,7 +87,7 @@ impl Settings {
         [
             ("listen", self.listen != other.listen),
             ("admin.listen", self.admin_listen != other.admin_listen),
-            ("queue", self.queue_path != other.queue_path),
+            ("queue", self.queue != other.queue),
             ("limits.max_connections", self.limits.max_connections != other.limits.max_connections),
             ("limits.header_timeout", self.limits.header_timeout != other.limits.header_timeout),
         ]
@@ -106,15 +122,35 @@ fn admin_token(admin: &file::Admin, ip: IpAddr, problems: &mut Problems) {
     }
 }
 
-fn queue_path(queue: Option<&At<file::Queue>>, problems: &mut Problems) -> PathBuf {
-    let embedded = queue.map(|queue| match &queue.value {
-        file::Queue::Embedded(embedded) => embedded,
-    });
-    let Some(path) = embedded.and_then(|embedded| embedded.path.as_ref()) else { return PathBuf::from("./data") };
-    if path.is_empty() {
-        problems.push(Problem::error(path.place, "the path is empty").expected("a directory such as ./data"));
+// === impl EmbeddedQueue ===
+
+impl EmbeddedQueue {
+    fn compile(queue: Option<&At<file::Queue>>, problems: &mut Problems) -> Self {
+        let mut compiled = Self { path: PathBuf::from("./data"), max_bytes: None, max_age: None, max_retained: 1 << 30 };
+        let Some(At { value: file::Queue::Embedded(embedded), .. }) = queue else { return compiled };
+        if let Some(path) = &embedded.path {
+            if path.is_empty() {
+                problems.push(Problem::error(path.place, "the path is empty").expected("a directory such as ./data"));
+            }
+            compiled.path = PathBuf::from(&path.value);
+        }
+        if let Some(size) = &embedded.max_bytes {
+            if size.value.0 < LEAST_QUEUE {
+                let problem = Problem::error(size.place, "hardly an event fits into that");
+                problems.push(problem.expected("a size from 1MiB, such as 10GiB"));
+            }
+            compiled.max_bytes = Some(size.value.0);
+        }
+        if let Some(age) = &embedded.max_age {
+            if age.value.0.is_zero() {
+                let problem = Problem::error(age.place, "nothing would ever be taken");
+                problems.push(problem.expected("a duration such as 1d"));
+            }
+            compiled.max_age = Some(age.value.0);
+        }
+        compiled.max_retained = embedded.max_retained.as_ref().map_or(compiled.max_retained, |size| size.value.0);
+        compiled
     }
-    PathBuf::from(&path.value)
 }
 
 // === impl Limits ===

@@ -55,6 +55,10 @@ pub struct Delivery {
     pub shape: Shape,
     /// Where to.
     pub target: Arc<Target>,
+    /// Whether what comes after a dead letter with the same order key waits for a person.
+    pub parks: bool,
+    /// How long what was delivered is kept; `None` where it is not.
+    pub retain: Option<Duration>,
 }
 
 /// A path's route, and the values of its parameters.

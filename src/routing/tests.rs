@@ -141,7 +141,7 @@ fn settings_have_the_defaults_of_the_readme() {
         (settings.listen.to_string(), settings.admin_listen.to_string()),
         ("0.0.0.0:8080".into(), "127.0.0.1:9090".into())
     );
-    assert_eq!(settings.queue_path, std::path::Path::new("./data"));
+    assert_eq!(settings.queue.path, std::path::Path::new("./data"));
     let Limits { max_body, header_timeout, body_timeout, max_connections, shutdown_grace } = settings.limits;
     assert_eq!((max_body, max_connections), (10 << 20, 10_000));
     assert_eq!((header_timeout.as_secs(), body_timeout.as_secs(), shutdown_grace.as_secs()), (10, 30, 25));

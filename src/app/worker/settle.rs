@@ -7,8 +7,8 @@ use super::Workshop;
 use super::wake::Wake;
 use crate::app::destinations::Slot;
 use crate::model::{Attempt, Lane, Outcome, Reason, Timestamp};
-use crate::pipeline::deliver::{Answer, Target, Verdict};
-use crate::queue::{Lease, QueueError};
+use crate::pipeline::deliver::{Answer, Verdict};
+use crate::queue::{Death, Lease, QueueError, Settled};
 use crate::routing::Delivery;
 
 /// Makes one attempt of a delivery, with the configuration in force when its turn comes, and tells the queue.
@@ -25,11 +25,11 @@ pub(super) async fn attempt(workshop: Arc<Workshop>, lease: Lease, wake: Arc<Wak
     let duration = started.elapsed();
     drop(slot);
     let now = workshop.clock.now();
-    let verdict = target.retry.decide(&answer, number, lease.accepted_at, now, (workshop.dice)());
+    let verdict = target.retry.decide(&answer, number, lease.since, now, (workshop.dice)());
     let attempt = record(&answer, verdict, number, at, duration);
     workshop.metrics.attempted(&lease.lane, target, attempt.outcome, duration);
     log(&workshop, &lease, &target.name, &attempt, verdict, &answer.detail);
-    settle(&workshop, lease, target, attempt, verdict, now, &wake).await;
+    settle(&workshop, lease, &delivery, attempt, verdict, now, &wake).await;
 }
 
 /// Waits for the delivery's turn at its destination. `None` where the configuration no longer has it.
@@ -52,30 +52,55 @@ fn record(answer: &Answer, verdict: Verdict, number: u32, at: Timestamp, duratio
 async fn settle(
     workshop: &Workshop,
     lease: Lease,
-    target: &Target,
+    delivery: &Delivery,
     attempt: Attempt,
     verdict: Verdict,
     now: Timestamp,
     wake: &Wake,
 ) {
+    let target = &delivery.target;
     let lane = lease.lane.clone();
-    let waited = now.since(lease.accepted_at);
+    let waited = now.since(lease.since);
     let queue = &workshop.queue;
     let settled = match verdict {
-        Verdict::Ack => queue.ack(lease).await.map(|()| true),
+        Verdict::Ack => {
+            let keep_until = delivery.retain.map(|span| now.after(span));
+            queue.ack(lease, attempt, keep_until).await
+        }
         Verdict::RetryAt(at) => {
             let put_off = queue.retry_at(lease, at, attempt).await;
             wake.by(at);
-            put_off.map(|()| true)
+            put_off
         }
-        Verdict::DeadLetter(reason) => queue.dead_letter(lease, reason, now, Some(attempt)).await,
+        Verdict::DeadLetter(reason) => {
+            let death = Death { reason, at: now, attempt: Some(attempt), park: delivery.parks };
+            queue.dead_letter(lease, death).await
+        }
     };
-    match (settled, verdict) {
-        (Ok(_), Verdict::Ack) => workshop.metrics.delivered(&lane, target, waited),
-        (Ok(true), Verdict::DeadLetter(_)) => workshop.metrics.dead(&lane, &target.name, 1),
+    let settled = match settled {
+        Ok(settled) => settled,
+        Err(error) => return unsettled(&lane, &error),
+    };
+    match verdict {
+        Verdict::Ack => workshop.metrics.delivered(&lane, target, waited),
+        Verdict::DeadLetter(_) if settled.was_pending => workshop.metrics.dead(&lane, &target.name, 1),
         // What was retired meanwhile is counted already.
-        (Ok(_), Verdict::DeadLetter(_) | Verdict::RetryAt(_)) => {}
-        (Err(error), _) => unsettled(&lane, &error),
+        Verdict::DeadLetter(_) | Verdict::RetryAt(_) => {}
+    }
+    follow(&lane, settled, now, wake);
+}
+
+/// What comes after a delivery in its order: it goes on, or waits for a person, who is told.
+fn follow(lane: &Lane, settled: Settled, now: Timestamp, wake: &Wake) {
+    if settled.next_is_due {
+        wake.by(now);
+    }
+    if settled.parked {
+        tracing::error!(
+            route = &*lane.route, delivery = &*lane.delivery,
+            "an order key is parked: what comes after the dead letter waits; `hookswitch keys list` names the key, replay the \
+             dead letter or `hookswitch keys release` it"
+        );
     }
 }
 
@@ -84,10 +109,11 @@ pub(super) async fn removed(workshop: Arc<Workshop>, lease: Lease) {
     let lane = lease.lane.clone();
     let reason =
         if workshop.table.load().has_route(&lane.route) { Reason::DeliveryRemoved } else { Reason::RouteRemoved };
-    match workshop.queue.dead_letter(lease, reason, workshop.clock.now(), None).await {
+    let death = Death { reason, at: workshop.clock.now(), attempt: None, park: false };
+    match workshop.queue.dead_letter(lease, death).await {
         // It was retired meanwhile, and is counted and logged as that.
-        Ok(false) => {}
-        Ok(true) => {
+        Ok(settled) if !settled.was_pending => {}
+        Ok(_) => {
             workshop.metrics.dead(&lane, "", 1);
             tracing::warn!(route = &*lane.route, delivery = &*lane.delivery, %reason, "dead letter: {}", reason.next_step());
         }

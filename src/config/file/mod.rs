@@ -20,7 +20,7 @@ pub use auth::{
 };
 pub use destination::{Destination, DestinationAuth, Format, Retry};
 pub use provider::{About, Choice, EventMap, Expectation, Handshake, HandshakeMoment, Provider, Reply, Respond};
-pub use route::{Dedup, Delivery, Filter, FilterBlock, Route};
+pub use route::{Delivery, Filter, FilterBlock, OnDeadLetter, Route, Window};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -79,6 +79,15 @@ pub struct EmbeddedQueue {
     /// The directory. Default `./data`, relative to where the gateway was started.
     #[serde(default)]
     pub path: Option<At<String>>,
+    /// About how many bytes the pending and the dead deliveries may take. Default: what the disk holds.
+    #[serde(default)]
+    pub max_bytes: Option<At<ByteSize>>,
+    /// How old the oldest pending delivery may be. Default: any age.
+    #[serde(default)]
+    pub max_age: Option<At<Span>>,
+    /// About how many bytes what was delivered may take. Default `1GiB`.
+    #[serde(default)]
+    pub max_retained: Option<At<ByteSize>>,
 }
 
 /// `limits:`, bounds on what a client may cost.

@@ -32,7 +32,10 @@ pub struct Route {
     pub filter: Option<At<Filter>>,
     /// How long an event's id is remembered. Default `24h`.
     #[serde(default)]
-    pub dedup: Option<At<Dedup>>,
+    pub dedup: Option<At<Window>>,
+    /// How long what was delivered is kept, to be looked at and replayed. Default `24h`.
+    #[serde(default)]
+    pub retain: Option<At<Window>>,
     /// The largest body.
     #[serde(default)]
     pub max_body: Option<At<ByteSize>>,
@@ -41,13 +44,13 @@ pub struct Route {
     pub deliver: Vec<At<Delivery>>,
 }
 
-/// `dedup:` of a route.
+/// `dedup:` and `retain:` of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dedup {
-    /// `off`: nothing is a duplicate.
+pub enum Window {
+    /// `off`: for no time.
     Off,
-    /// How long an event's id is remembered.
-    Window(Span),
+    /// So long.
+    Span(Span),
 }
 
 /// `deliver[]:`, one destination of a route's events.
@@ -71,6 +74,22 @@ pub struct Delivery {
     /// What its body is.
     #[serde(default)]
     pub format: Option<At<Format>>,
+    /// The path of what its events are to be in order with: first in, first out for each value.
+    #[serde(default)]
+    pub order_by: Option<At<String>>,
+    /// What becomes of what comes after a dead letter with the same value. Default `continue`.
+    #[serde(default)]
+    pub on_dead_letter: Option<At<OnDeadLetter>>,
+}
+
+/// `on_dead_letter:` of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDeadLetter {
+    /// It goes on.
+    Continue,
+    /// It waits until the dead letter is replayed or a person lets it go on.
+    Park,
 }
 
 /// A filter: an expression, or a block whose entries must all hold.

@@ -138,6 +138,7 @@ impl Verifier {
             scheme: self.scheme().into(),
             secret: proof.secret.as_deref().map(Into::into),
             skew_ms: proof.signed_at.map(|at| at.millis_from(received.received_at)),
+            ..Evidence::default()
         };
         if let Some(credential) = self.scheme.credential() {
             credential.mask(&mut received);

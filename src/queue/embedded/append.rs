@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use rusqlite::params;
-use sha2::{Digest, Sha256};
 
 use super::codec;
+use super::counts::Changes;
 use super::desk::Desk;
-use super::ledger::Changes;
-use super::settle;
-use crate::model::{DeliveryId, Lane, Timestamp};
-use crate::queue::{Admission, Append, Appended, Lease, NewEvent};
+use super::tables::{BLOCKED, SLOTS, slots};
+use super::{order, settle, shelf, upkeep};
+use crate::model::{DeliveryId, EventKey, Timestamp};
+use crate::queue::{Admission, Append, Appended, Lease, NewDelivery, NewEvent, Tally};
 
-/// What one event or delivery is taken to weigh beside the body, in bytes.
-const OVERHEAD: usize = 512;
+/// What one request, event or delivery is taken to weigh beside the body, in bytes: rows and indexes.
+const OVERHEAD: usize = 256;
 
 /// An append under way: its request is stored with the first event that is.
 struct Appending<'a> {
@@ -21,15 +21,27 @@ struct Appending<'a> {
     changes: &'a mut Changes,
     batch: &'a Append,
     request: Option<i64>,
+    /// About how many bytes an event takes, as its share of the request.
+    share: usize,
     leases: Vec<Lease>,
     now: Timestamp,
 }
 
+/// An event that was stored before under the same key.
+struct Known {
+    event: i64,
+    until: i64,
+}
+
 /// About how much memory an append holds, in bytes.
 pub(super) fn weight(batch: &Append) -> usize {
+    let rows: usize = batch.events.iter().map(|new| 1 + new.deliveries.len()).sum();
+    request_weight(batch) + OVERHEAD * (1 + rows)
+}
+
+fn request_weight(batch: &Append) -> usize {
     let fields: usize = batch.request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let rows: usize = batch.events.iter().map(|new| 1 + new.lanes.len()).sum();
-    batch.request.body.len() + fields + OVERHEAD * (1 + rows)
+    batch.request.body.len() + fields
 }
 
 /// Stores what is new of `batch`. The leases it returns are claims, taken before the commit shows the rows to readers;
@@ -40,93 +52,176 @@ pub(super) fn append(
     batch: &Append,
     now: Timestamp,
 ) -> rusqlite::Result<Appended> {
-    let mut appending = Appending { desk, changes, batch, request: None, leases: Vec::new(), now };
-    let admissions = batch.events.iter().map(|new| appending.event(new)).collect::<rusqlite::Result<_>>()?;
-    Ok(Appended { admissions, leases: appending.leases })
+    let share = request_weight(batch) / batch.events.len().max(1) + OVERHEAD;
+    let mut appending = Appending { desk, changes, batch, request: None, share, leases: Vec::new(), now };
+    let admissions: Vec<_> =
+        batch.events.iter().map(|new| appending.event(new)).collect::<rusqlite::Result<_>>()?;
+    let leases = appending.leases;
+    count(desk, changes, &batch.route, batch.tally, &admissions)?;
+    Ok(Appended { admissions, leases })
+}
+
+/// Counts what came in and what became of it.
+pub(super) fn count(
+    desk: &Desk,
+    changes: &mut Changes,
+    route: &Arc<str>,
+    Tally { received, filtered, invalid }: Tally,
+    admissions: &[Admission],
+) -> rusqlite::Result<()> {
+    let accepted = admissions.iter().filter(|admission| **admission == Admission::Accepted).count() as u64;
+    let row = desk.route_row(changes, route)?;
+    let counts = changes.route(row);
+    counts.received += received;
+    counts.accepted += accepted;
+    counts.duplicate += admissions.len() as u64 - accepted;
+    counts.filtered += filtered;
+    counts.invalid += invalid;
+    Ok(())
 }
 
 // === impl Appending ===
 
 impl Appending<'_> {
     fn event(&mut self, new: &NewEvent) -> rusqlite::Result<Admission> {
-        if new.lanes.is_empty() {
+        if new.deliveries.is_empty() {
             return Ok(Admission::Accepted);
         }
-        if let Some(until) = new.remember_until
-            && !self.remember(new, until)?
-        {
+        let key = EventKey::new(&self.batch.route, &new.key);
+        let known = self.known(key)?;
+        if new.remember_until.is_some() && known.iter().any(|known| known.until > self.now.as_millis()) {
             return Ok(Admission::Duplicate);
         }
-        let event = self.desk.next.event;
-        let leases_before = self.leases.len();
-        for lane in &new.lanes {
-            self.delivery(new, event, lane)?;
+        let wanted = self.not_pending(new, &known)?;
+        if new.remember_until.is_some() {
+            self.end_windows(key, &known)?;
         }
-        if self.leases.len() == leases_before {
+        if wanted.is_empty() {
             // All of its deliveries are still pending: it is known by them.
+            self.remember_again(key, new, &known)?;
             return Ok(Admission::Duplicate);
         }
-        self.desk.next.event += 1;
-        let request = self.request()?;
-        codec::insert_event(self.desk, event, request, &new.event)?;
+        self.store(new, key, &wanted)?;
         Ok(Admission::Accepted)
     }
 
-    /// Claims the event's key. Whether it was free.
-    fn remember(&self, new: &NewEvent, until: Timestamp) -> rusqlite::Result<bool> {
-        let key = remembered_key(&new.event.attributes().route, &new.key);
-        let changed = self
-            .desk
-            .sql(
-                "INSERT INTO remembered (key, until) VALUES (?1, ?2)
-                 ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE remembered.until <= ?3",
-            )?
-            .execute(params![key, until.as_millis(), self.now.as_millis()])?;
-        Ok(changed > 0)
-    }
-
-    fn delivery(&mut self, new: &NewEvent, event: i64, lane: &Lane) -> rusqlite::Result<()> {
-        let id = DeliveryId::new(&new.key, lane);
-        let lane_row = self.desk.lane_row(self.changes, lane)?;
-        let row = self.desk.next.pending;
-        let inserted = self
-            .desk
-            .sql(
-                "INSERT INTO pending (row, id, lane, event, due_at, accepted_at, attempts)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0) ON CONFLICT (id) DO NOTHING",
-            )?
-            .execute(params![row, id.as_bytes(), lane_row, event, self.now.as_millis()])?;
-        if inserted == 0 {
-            return Ok(());
+    /// Stores an event with deliveries.
+    fn store(&mut self, new: &NewEvent, key: EventKey, wanted: &[&NewDelivery]) -> rusqlite::Result<()> {
+        let event = self.desk.next_event()?;
+        let request = self.request(event)?;
+        codec::insert_event(self.desk, event, request, key, &new.event)?;
+        self.insert_key(key, event, new.remember_until.map_or(0, Timestamp::as_millis))?;
+        if new.key != new.event.id() {
+            self.insert_key(EventKey::alias(&self.batch.route, new.event.id()), event, 0)?;
         }
-        self.desk.next.pending += 1;
-        self.changes.pending(lane_row, 1);
-        // Appended again after it was given up: it lives again, with the new event.
-        settle::remove_dead(self.desk, self.changes, id)?;
-        self.desk.ledger.claim(row);
-        let event = Arc::clone(&new.event);
-        self.leases.push(Lease::new(id, lane.clone(), event, self.now, 0, row, self.desk.ledger.claims()));
+        let size = i64::try_from(self.share / wanted.len() + OVERHEAD).unwrap_or(i64::MAX);
+        for (slot, delivery) in (0..SLOTS).zip(wanted) {
+            self.delivery(new, key, slots(event).0 + slot, size, delivery)?;
+        }
         Ok(())
     }
 
-    fn request(&mut self) -> rusqlite::Result<i64> {
+    fn delivery(
+        &mut self,
+        new: &NewEvent,
+        key: EventKey,
+        row: i64,
+        size: i64,
+        NewDelivery { lane, order_key }: &NewDelivery,
+    ) -> rusqlite::Result<()> {
+        let id = DeliveryId::of(key, &lane.delivery);
+        let lane_row = self.desk.lane_row(self.changes, lane)?;
+        let due_at = order::due_at(self.desk, lane_row, order_key.as_deref(), row, self.now)?;
+        self.desk
+            .sql(
+                "INSERT INTO pending (row, id, lane, due_at, accepted_at, attempts, size, key)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)",
+            )?
+            .execute(params![row, id.as_bytes(), lane_row, due_at, self.now.as_millis(), size, order_key])?;
+        let change = self.changes.lane(lane_row);
+        change.accepted += 1;
+        change.to_pending(size);
+        if due_at < BLOCKED {
+            let event = Arc::clone(&new.event);
+            let hold = self.desk.claims.claim(row);
+            self.leases.push(Lease::new(id, lane.clone(), event, self.now, self.now, 0, hold));
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, event: i64) -> rusqlite::Result<i64> {
         if let Some(row) = self.request {
             return Ok(row);
         }
-        let row = self.desk.next.request;
-        self.desk.next.request += 1;
-        codec::insert_request(self.desk, row, &self.batch.request)?;
-        self.request = Some(row);
-        Ok(row)
+        codec::insert_request(self.desk, event, &self.batch.request)?;
+        self.request = Some(event);
+        Ok(event)
     }
-}
 
-/// The first 16 bytes of SHA-256 over route and key: rows of one size, however long the keys.
-fn remembered_key(route: &str, key: &str) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    // The length in front keeps ("ab", "c") and ("a", "bc") apart.
-    hash.update((route.len() as u64).to_be_bytes());
-    hash.update(route.as_bytes());
-    hash.update(key.as_bytes());
-    hash.finalize().iter().take(16).copied().collect()
+    fn known(&self, key: EventKey) -> rusqlite::Result<Vec<Known>> {
+        self.desk
+            .sql("SELECT event, until FROM keys WHERE key = ?1")?
+            .query_map([key.as_bytes()], |row| Ok(Known { event: row.get(0)?, until: row.get(1)? }))?
+            .collect()
+    }
+
+    /// The deliveries of an event that are not pending already. The dead letters of the others give way.
+    fn not_pending<'n>(&mut self, new: &'n NewEvent, known: &[Known]) -> rusqlite::Result<Vec<&'n NewDelivery>> {
+        let mut wanted = Vec::with_capacity(new.deliveries.len());
+        for delivery in &new.deliveries {
+            if known.is_empty() || !self.is_pending(delivery, known)? {
+                wanted.push(delivery);
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// Whether a delivery is pending under an event that is known; where it is dead there, that is removed.
+    fn is_pending(&mut self, delivery: &NewDelivery, known: &[Known]) -> rusqlite::Result<bool> {
+        let lane = self.desk.lane_row(self.changes, &delivery.lane)?;
+        for Known { event, .. } in known {
+            let (first, last) = slots(*event);
+            if self.find("pending", first, last, lane)?.is_some() {
+                return Ok(true);
+            }
+            if let Some(row) = self.find("dead", first, last, lane)? {
+                // Appended again after it was given up: it lives again, with the new event.
+                settle::remove_dead(self.desk, self.changes, row)?;
+                self.changes.lane(lane).purged += 1;
+                shelf::release_event(self.desk, row)?;
+            }
+        }
+        Ok(false)
+    }
+
+    fn find(&self, table: &str, first: i64, last: i64, lane: i64) -> rusqlite::Result<Option<i64>> {
+        let sql = format!("SELECT row FROM {table} WHERE row BETWEEN ?1 AND ?2 AND lane = ?3");
+        let mut statement = self.desk.sql(&sql)?;
+        let mut rows = statement.query([first, last, lane])?;
+        rows.next()?.map(|row| row.get(0)).transpose()
+    }
+
+    fn insert_key(&self, key: EventKey, event: i64, until: i64) -> rusqlite::Result<()> {
+        self.desk
+            .sql("INSERT INTO keys (key, event, until) VALUES (?1, ?2, ?3)")?
+            .execute(params![key.as_bytes(), event, until])
+            .map(|_| ())
+    }
+
+    /// A window that has ended gives way to the new one.
+    fn end_windows(&self, key: EventKey, known: &[Known]) -> rusqlite::Result<()> {
+        let ended = known.iter().filter(|known| known.until > 0 && known.until <= self.now.as_millis());
+        for Known { event, .. } in ended {
+            upkeep::end_window(self.desk, key.as_bytes(), *event)?;
+        }
+        Ok(())
+    }
+
+    fn remember_again(&self, key: EventKey, new: &NewEvent, known: &[Known]) -> rusqlite::Result<()> {
+        let (Some(until), Some(known)) = (new.remember_until, known.last()) else { return Ok(()) };
+        self.desk
+            .sql("UPDATE keys SET until = ?3 WHERE key = ?1 AND event = ?2")?
+            .execute(params![key.as_bytes(), known.event, until.as_millis()])
+            .map(|_| ())
+    }
 }

@@ -1,6 +1,7 @@
 //! Rows and what they are in memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rusqlite::{Row, params};
@@ -9,12 +10,18 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::desk::Desk;
-use crate::model::{Attempt, Attributes, DeliveryId, Event, Headers, Reason, Request, RequestId, Timestamp};
+use crate::model::{Attempt, Attributes, DeliveryId, Event, EventKey, Headers, Outcome, Reason, Request, RequestId, Timestamp};
 
-/// A delivery with its event: the delivery's id, when it was accepted, its attempts, then what [`Record::read`] takes.
-pub(super) const SELECT_DELIVERY: &str = "SELECT p.id, p.accepted_at, p.attempts,
+/// A delivery with its event: the delivery's id, when it was accepted and since when its budget runs, its attempts, then
+/// what [`Record::read`] takes.
+pub(super) const SELECT_DELIVERY: &str = "SELECT p.id, p.accepted_at, coalesce(p.replayed_at, p.accepted_at), p.attempts,
      e.request, e.id, e.source, e.type, e.subject, e.time, e.provider, e.route, e.data_start, e.data_length
-     FROM pending AS p LEFT JOIN events AS e ON e.row = p.event WHERE p.row = ?1";
+     FROM pending AS p LEFT JOIN events AS e ON e.row = p.row / 1024 WHERE p.row = ?1";
+
+/// An event, as [`Record::read`] takes it.
+pub(super) const SELECT_EVENT: &str = "SELECT
+     e.request, e.id, e.source, e.type, e.subject, e.time, e.provider, e.route, e.data_start, e.data_length
+     FROM events AS e WHERE e.row = ?1";
 
 /// An event's row, without its request.
 #[derive(Debug)]
@@ -73,17 +80,24 @@ pub(super) fn insert_request(desk: &Desk, row: i64, request: &Request) -> rusqli
 }
 
 /// Stores an event of the request in row `request`.
-pub(super) fn insert_event(desk: &Desk, row: i64, request: i64, event: &Event) -> rusqlite::Result<()> {
+pub(super) fn insert_event(
+    desk: &Desk,
+    row: i64,
+    request: i64,
+    key: EventKey,
+    event: &Event,
+) -> rusqlite::Result<()> {
     let Attributes { id, source, kind, subject, time, provider, route } = event.attributes();
     let data = event.data_range();
     desk.sql(
         "INSERT INTO events
-         (row, request, id, source, type, subject, time, provider, route, data_start, data_length)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         (row, request, key, id, source, type, subject, time, provider, route, data_start, data_length)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         row,
         request,
+        key.as_bytes(),
         id,
         source,
         kind,
@@ -133,6 +147,18 @@ pub(super) fn longer_history(stored: Option<&str>, attempt: &Attempt) -> String 
     serde_json::to_string(&history).unwrap_or_default()
 }
 
+/// The attempt that made a delivery: its number, when it began, how long it took and its status, from column `at` on.
+pub(super) fn last_attempt(row: &Row<'_>, at: usize) -> rusqlite::Result<Attempt> {
+    Ok(Attempt {
+        number: row.get(at)?,
+        at: Timestamp::from_millis(row.get(at + 1)?),
+        duration: Duration::from_millis(row.get::<_, i64>(at + 2)?.unsigned_abs()),
+        status: row.get(at + 3)?,
+        outcome: Outcome::Delivered,
+        detail: Box::default(),
+    })
+}
+
 /// The attempts in a history, none where it cannot be read.
 pub(super) fn history(stored: Option<&str>) -> Vec<Attempt> {
     stored.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
@@ -146,7 +172,7 @@ pub(super) fn reason(word: &str) -> Reason {
 // === impl Record ===
 
 impl Record {
-    /// Reads the event's columns of [`SELECT_DELIVERY`], which begin at column `at`.
+    /// Reads the event's columns of [`SELECT_DELIVERY`] or [`SELECT_EVENT`], which begin at column `at`.
     pub(super) fn read(row: &Row<'_>, at: usize) -> Result<Self, CodecError> {
         let request: Option<i64> = row.get(at)?;
         let request = request.ok_or(CodecError::Missing("event"))?;
@@ -188,10 +214,7 @@ fn parse<T: DeserializeOwned>(field: &'static str, json: &str) -> Result<T, Code
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::model::Outcome;
 
     #[test]
     fn a_history_keeps_the_last_attempts_and_survives_damage() {

@@ -6,16 +6,18 @@ use std::time::Instant;
 use rusqlite::{CachedStatement, Connection};
 
 use super::append;
-use super::ledger::{Changes, Ledger};
+use super::claims::Claims;
+use super::counts::{Changes, Counts};
 use super::metrics::Metrics;
-use super::schema::NextRows;
 use super::settle;
 use super::writer::Write;
 use crate::model::{Lane, Timestamp};
-use crate::queue::Appended;
+use crate::queue::{Appended, Settled};
 
 /// How many free pages are left to be used again: half a megabyte.
 const SPARE_PAGES: i64 = 64;
+/// How many event numbers are set aside at once: so their end is stored rarely.
+const RESERVE: i64 = 1 << 20;
 /// How many pages are given back at once: each step is a commit.
 const RECLAIM_PAGES: i64 = 256;
 
@@ -23,24 +25,33 @@ const RECLAIM_PAGES: i64 = 256;
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) connection: Connection,
-    pub(super) ledger: Arc<Ledger>,
-    pub(super) next: NextRows,
+    pub(super) claims: Arc<Claims>,
+    pub(super) counts: Arc<Counts>,
     metrics: Metrics,
+    next_event: i64,
+    /// Below this, event numbers may be given: it is stored before the first of them is.
+    reserved: i64,
 }
 
 /// What a write did, once it is committed.
 #[derive(Debug)]
 pub(super) enum Done {
     Appended(Appended),
-    /// Whether the delivery was pending still.
-    Settled(bool),
+    Counted,
+    Settled(Settled),
 }
 
 // === impl Desk ===
 
 impl Desk {
-    pub(super) const fn new(connection: Connection, ledger: Arc<Ledger>, next: NextRows, metrics: Metrics) -> Self {
-        Self { connection, ledger, next, metrics }
+    pub(super) const fn new(
+        connection: Connection,
+        claims: Arc<Claims>,
+        counts: Arc<Counts>,
+        next_event: i64,
+        metrics: Metrics,
+    ) -> Self {
+        Self { connection, claims, counts, metrics, next_event, reserved: next_event }
     }
 
     /// Commits all of the group or nothing.
@@ -48,6 +59,9 @@ impl Desk {
         let done = self.transact(|desk, changes| {
             let apply = |write: &Write| match write {
                 Write::Append { batch, .. } => append::append(desk, changes, batch, now).map(Done::Appended),
+                Write::Count { route, tally, .. } => {
+                    append::count(desk, changes, route, *tally, &[]).map(|()| Done::Counted)
+                }
                 Write::Settle { settle, .. } => settle::settle(desk, changes, settle, now).map(Done::Settled),
             };
             group.iter().map(apply).collect()
@@ -63,17 +77,35 @@ impl Desk {
     ) -> rusqlite::Result<T> {
         let began = Instant::now();
         let mut changes = Changes::default();
+        let reserved = self.reserved;
         self.run("BEGIN IMMEDIATE")?;
-        let result = work(self, &mut changes).and_then(|value| self.run("COMMIT").map(|()| value));
+        let result = work(self, &mut changes)
+            .and_then(|value| changes.store(&self.connection).map(|()| value))
+            .and_then(|value| self.run("COMMIT").map(|()| value));
         if result.is_ok() {
             self.metrics.commits.inc();
             self.metrics.duration.observe(began.elapsed().as_secs_f64());
-            self.ledger.apply(changes);
-        } else if !self.connection.is_autocommit() {
-            // SQLite rolls some failures back by itself. Should this fail, the next BEGIN does, and says so.
-            let _ = self.run("ROLLBACK");
+            let settled = self.counts.apply(changes);
+            self.claims.settled(&settled);
+        } else {
+            self.reserved = reserved;
+            if !self.connection.is_autocommit() {
+                // SQLite rolls some failures back by itself. Should this fail, the next BEGIN does, and says so.
+                let _ = self.run("ROLLBACK");
+            }
         }
         result
+    }
+
+    /// A number for an event. None is given twice, not even after a restart: what was forgotten of an event must not
+    /// come to another's name.
+    pub(super) fn next_event(&mut self) -> rusqlite::Result<i64> {
+        if self.next_event >= self.reserved {
+            self.reserved = self.next_event + RESERVE;
+            self.sql("UPDATE numbers SET next_event = ?1 WHERE row = 1")?.execute([self.reserved])?;
+        }
+        self.next_event += 1;
+        Ok(self.next_event - 1)
     }
 
     /// A statement that is compiled once.
@@ -83,17 +115,32 @@ impl Desk {
 
     /// The row of a lane, which is stored where it is new.
     pub(super) fn lane_row(&self, changes: &mut Changes, lane: &Lane) -> rusqlite::Result<i64> {
-        if let Some(row) = self.ledger.lane_row(lane).or_else(|| changes.lane_row(lane)) {
+        if let Some(row) = self.counts.lane_row(lane).or_else(|| changes.lane_row(lane)) {
             return Ok(row);
         }
-        // Where it is stored but not known, a salvage found it.
         let row = self
             .sql(
                 "INSERT INTO lanes (route, delivery) VALUES (?1, ?2)
                  ON CONFLICT (route, delivery) DO UPDATE SET route = excluded.route RETURNING row",
             )?
             .query_row((&*lane.route, &*lane.delivery), |row| row.get(0))?;
+        self.sql("INSERT INTO lane_counts (row) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([row])?;
         changes.new_lane(lane.clone(), row);
+        Ok(row)
+    }
+
+    /// The row of a route, which is stored where it is new.
+    pub(super) fn route_row(&self, changes: &mut Changes, route: &Arc<str>) -> rusqlite::Result<i64> {
+        if let Some(row) = self.counts.route_row(route).or_else(|| changes.route_row(route)) {
+            return Ok(row);
+        }
+        let row = self
+            .sql(
+                "INSERT INTO route_counts (route) VALUES (?1)
+                 ON CONFLICT (route) DO UPDATE SET route = excluded.route RETURNING row",
+            )?
+            .query_row([&**route], |row| row.get(0))?;
+        changes.new_route(Arc::clone(route), row);
         Ok(row)
     }
 

@@ -32,6 +32,14 @@ impl Directory {
         }
     }
 
+    /// Claims a directory that is there.
+    pub(super) fn claim_existing(path: &Path) -> Result<Self, QueueError> {
+        if !path.join("queue.db").is_file() {
+            return Err(QueueError::Store { detail: format!("there is no queue in {}", path.display()) });
+        }
+        Self::claim(path)
+    }
+
     /// Where the database is.
     pub(super) fn database(&self) -> PathBuf {
         self.path.join("queue.db")

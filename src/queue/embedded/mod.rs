@@ -96,36 +96,53 @@
 //! `PRAGMA application_id` is `hksw`.
 
 mod append;
+mod archive;
+mod audit;
+mod bounds;
+mod browse;
+mod claims;
 mod codec;
+mod control;
+mod counts;
 mod desk;
 mod door;
 mod failure;
 mod files;
-mod ledger;
+mod jobs;
+mod mend;
 mod metrics;
+mod order;
 mod reader;
+mod replay;
 mod reserve;
 mod salvage;
 mod schema;
 mod settle;
+mod shelf;
+mod tables;
 mod upkeep;
 mod writer;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Append, Appended, DeadLetter, Depth, Lease, Leased, Queue, QueueError, Retired};
-use crate::model::{Attempt, Clock, Lane, Reason, Timestamp};
+use super::{
+    Append, Appended, Audit, Death, Forgotten, Lease, Leased, Ledger, Queue, QueueError, Retired, Settled, Tally,
+};
+use crate::model::{Attempt, Clock, Lane, Timestamp};
 
+use self::bounds::Bounds;
+use self::claims::Claims;
+use self::counts::{Changes, Counts};
 use self::desk::Desk;
 use self::door::Door;
 use self::files::Directory;
-use self::ledger::Ledger;
 use self::metrics::Metrics;
 use self::reader::Readers;
 use self::settle::{Settle, Verdict};
@@ -142,6 +159,12 @@ pub struct Options {
     pub max_backlog: usize,
     /// How many bytes the database may grow to; what comes on top is refused. By default, what the disk holds.
     pub max_size: Option<u64>,
+    /// About how many bytes the pending and the dead deliveries may take; what comes on top is refused.
+    pub max_bytes: Option<u64>,
+    /// How old the oldest pending delivery may be; what comes then is refused.
+    pub max_age: Option<Duration>,
+    /// About how many bytes what was delivered may take: beyond that it is kept for a shorter time. 1 GiB by default.
+    pub max_kept: u64,
     /// How many bytes of the disk are kept for what ends deliveries. 16 MiB by default: more than the log and what it
     /// brings into the database.
     pub reserve: u64,
@@ -152,7 +175,9 @@ pub struct Options {
 /// Dropped without [`Queue::close`], it writes what it has taken and lets the directory go a moment later.
 pub struct Embedded {
     directory: PathBuf,
-    ledger: Arc<Ledger>,
+    claims: Arc<Claims>,
+    counts: Arc<Counts>,
+    max_kept: u64,
     door: Arc<Door>,
     metrics: Metrics,
     readers: Readers,
@@ -166,7 +191,15 @@ impl Options {
     /// A home in `directory` with the usual bounds.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), max_backlog: 64 << 20, max_size: None, reserve: 16 << 20 }
+        Self {
+            directory: directory.into(),
+            max_backlog: 64 << 20,
+            max_size: None,
+            max_bytes: None,
+            max_age: None,
+            max_kept: 1 << 30,
+            reserve: 16 << 20,
+        }
     }
 }
 
@@ -191,28 +224,42 @@ impl Embedded {
         });
         let (connection, stock) = opened?;
         let readers = Readers::new(directory.database());
-        let ledger = Arc::new(Ledger::new(stock.lanes));
+        let (claims, counts) = (Arc::<Claims>::default(), Arc::new(Counts::new(stock.lanes, stock.routes)));
         let door = Arc::new(Door::new(options.max_backlog));
         if let Err(error) = reserve.take() {
             door.set_trouble(Some(writer::no_reserve(&error)));
         }
         let metrics = Metrics::new().map_err(|error| QueueError::Store { detail: error.to_string() })?;
         let (commands, receiver) = mpsc::channel();
-        let desk = Desk::new(connection, Arc::clone(&ledger), stock.next, metrics.clone());
-        let writer = Writer::new(desk, receiver, Arc::clone(&door), clock, reserve, directory);
+        let desk =
+            Desk::new(connection, Arc::clone(&claims), Arc::clone(&counts), stock.next_event, metrics.clone());
+        let bounds = Bounds::new(options.max_bytes, options.max_age, options.max_kept);
+        let writer = Writer::new(desk, receiver, Arc::clone(&door), clock, reserve, bounds, directory);
         let thread = std::thread::Builder::new()
             .name("queue-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| QueueError::Store { detail: format!("no thread for the writer: {error}") })?;
         Ok(Arc::new(Self {
             directory: options.directory,
-            ledger,
+            claims,
+            counts,
+            max_kept: options.max_kept,
             door,
             metrics,
             readers,
             commands,
             writer: Mutex::new(Some(thread)),
         }))
+    }
+
+    /// Audits the home in a directory that no gateway has open.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::InUse`] where one has: ask that one. [`QueueError::Store`] where it cannot be read.
+    pub fn audit_stopped(directory: &Path) -> Result<Audit, QueueError> {
+        let claimed = Directory::claim_existing(directory)?;
+        audit::stopped(&claimed.database())
     }
 
     /// Registers the home's own metrics: commits, how long they take, how many commands each holds.
@@ -231,21 +278,38 @@ impl Embedded {
         answer.await.unwrap_or(Err(QueueError::Closed))
     }
 
-    async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<bool, QueueError> {
+    /// Has the writer do something in a transaction of its own.
+    async fn transact<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Desk, &mut Changes) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, QueueError> {
+        self.ask(|reply| {
+            Command::Work(Box::new(move |desk| {
+                let result = desk.transact(work).map_err(|error| failure::queue_error(&error));
+                drop(reply.send(result));
+            }))
+        })
+        .await
+    }
+
+    async fn settle(&self, lease: Lease, verdict: Verdict) -> Result<Settled, QueueError> {
         self.door.check_open()?;
-        let settle = Settle { id: lease.id, lane: lease.lane.clone(), row: lease.into_row(), verdict };
+        let (id, lane) = (lease.id, lease.lane.clone());
+        let Some(claim) = lease.into_claim() else {
+            return Err(QueueError::Store { detail: "a lease without a claim".to_owned() });
+        };
+        let settle = Settle { id, lane, claim, verdict };
         self.ask(|reply| Command::Write(Write::Settle { settle, reply: Some(reply) })).await
     }
 
     /// A delivery whose record cannot be read leaves the queue; nobody waits for it, and its claim is kept until then.
     fn bury(&self, unreadable: reader::Unreadable) {
-        let reader::Unreadable { id, lane, row, why } = unreadable;
+        let reader::Unreadable { id, lane, claim, why } = unreadable;
         tracing::error!(
             route = &*lane.route, delivery = &*lane.delivery, %id, why,
             "the record of a delivery cannot be read: it becomes a dead letter"
         );
-        let verdict = Verdict::Dead { reason: Reason::Corrupt, at: None, attempt: None };
-        let settle = Settle { id, lane, row, verdict };
+        let settle = Settle { id, lane, claim, verdict: Verdict::Unreadable };
         // Closed meanwhile: it is found again by the next start.
         let _ = self.commands.send(Command::Write(Write::Settle { settle, reply: None }));
     }
@@ -260,58 +324,62 @@ impl Queue for Embedded {
         })
     }
 
+    fn count(&self, route: Arc<str>, tally: Tally) -> BoxFuture<'_, Result<(), QueueError>> {
+        Box::pin(self.ask(move |reply| Command::Write(Write::Count { route, tally, reply })))
+    }
+
     fn lease<'a>(&'a self, lane: &'a Lane, max: usize, now: Timestamp) -> BoxFuture<'a, Result<Leased, QueueError>> {
         Box::pin(async move {
             self.door.check_open()?;
-            let Some(lane_row) = self.ledger.lane_row(lane) else {
+            let Some(lane_row) = self.counts.lane_row(lane) else {
                 return Ok(Leased { leases: Vec::new(), next_due: None });
             };
-            let (ledger, lane) = (Arc::clone(&self.ledger), lane.clone());
+            let (claims, lane) = (Arc::clone(&self.claims), lane.clone());
             let found = self
                 .readers
-                .read(move |connection| reader::lease(connection, &ledger, &lane, lane_row, max, now))
+                .read(move |connection| reader::lease(connection, &claims, &lane, lane_row, max, now))
                 .await?;
             found.unreadable.into_iter().for_each(|unreadable| self.bury(unreadable));
             Ok(found.leased)
         })
     }
 
-    fn ack(&self, lease: Lease) -> BoxFuture<'_, Result<(), QueueError>> {
-        Box::pin(async move { self.settle(lease, Verdict::Made).await.map(|_| ()) })
-    }
-
-    fn retry_at(&self, lease: Lease, at: Timestamp, attempt: Attempt) -> BoxFuture<'_, Result<(), QueueError>> {
-        Box::pin(async move { self.settle(lease, Verdict::Again { at, attempt }).await.map(|_| ()) })
-    }
-
-    fn dead_letter(
+    fn ack(
         &self,
         lease: Lease,
-        reason: Reason,
+        attempt: Attempt,
+        keep_until: Option<Timestamp>,
+    ) -> BoxFuture<'_, Result<Settled, QueueError>> {
+        Box::pin(self.settle(lease, Verdict::Made { attempt, keep_until }))
+    }
+
+    fn retry_at(
+        &self,
+        lease: Lease,
         at: Timestamp,
-        attempt: Option<Attempt>,
-    ) -> BoxFuture<'_, Result<bool, QueueError>> {
-        Box::pin(self.settle(lease, Verdict::Dead { reason, at: Some(at), attempt }))
+        attempt: Attempt,
+    ) -> BoxFuture<'_, Result<Settled, QueueError>> {
+        Box::pin(self.settle(lease, Verdict::Again { at, attempt }))
+    }
+
+    fn dead_letter(&self, lease: Lease, death: Death) -> BoxFuture<'_, Result<Settled, QueueError>> {
+        Box::pin(self.settle(lease, Verdict::Dead(death)))
     }
 
     fn retire<'a>(&'a self, lanes: &'a [Lane], at: Timestamp) -> BoxFuture<'a, Result<Vec<Retired>, QueueError>> {
         Box::pin(self.ask(move |reply| Command::Chore(Chore::retire(lanes.to_vec(), at, reply))))
     }
 
-    fn depths(&self) -> Vec<Depth> {
-        self.ledger.depths()
+    fn ledger(&self) -> Ledger {
+        self.counts.ledger()
     }
 
     fn oldest_pending(&self) -> BoxFuture<'_, Result<Option<Timestamp>, QueueError>> {
         Box::pin(self.readers.read(reader::oldest_pending))
     }
 
-    fn dead_letters(&self, before: Option<u64>, max: usize) -> BoxFuture<'_, Result<Vec<DeadLetter>, QueueError>> {
-        Box::pin(self.readers.read(move |connection| reader::dead_letters(connection, before, max)))
-    }
-
-    fn forget(&self, now: Timestamp) -> BoxFuture<'_, Result<u64, QueueError>> {
-        Box::pin(self.ask(move |reply| Command::Chore(Chore::forget(now, reply))))
+    fn forget(&self, now: Timestamp) -> BoxFuture<'_, Result<Forgotten, QueueError>> {
+        Box::pin(self.ask(move |reply| Command::Chore(Chore::forget(now, self.max_kept, reply))))
     }
 
     fn health(&self) -> Result<(), QueueError> {

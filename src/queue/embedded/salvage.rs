@@ -7,15 +7,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params_from_iter};
 
 use super::failure::is_damage;
 use super::files::Directory;
-use super::schema::{self, OpenError, ROW_TABLES, Stock};
+use super::mend;
+use super::schema::{self, OpenError, Stock};
+use super::tables::{ROW_TABLES, RowTable};
 use crate::model::Timestamp;
 use crate::queue::QueueError;
 
 /// After so many rows in a row that cannot be read, a table is given up, but for its other end.
 const MISSES: u32 = 20_000;
-/// How many events without deliveries are named in the log; all are counted.
-const NAMED: i64 = 100;
-
 /// After so many rows the log is let go: else it would grow as large as the database.
 const BATCH: u64 = 10_000;
 
@@ -100,11 +99,14 @@ fn copy_all(from: &Path, to: &Connection) -> rusqlite::Result<()> {
         tracing::warn!(%error, "a database that was cut off cannot be read");
     }
     to.execute_batch("BEGIN")?;
-    for (table, columns) in ROW_TABLES {
-        report(table, copy_rows(&source, to, table, columns)?);
+    // There is a row in it that is to be copied.
+    to.execute("DELETE FROM numbers", [])?;
+    for table in &ROW_TABLES {
+        report(table.name, copy_rows(&source, to, table)?);
     }
-    report("remembered", copy_remembered(&source, to)?);
-    drop_strays(to)?;
+    report("keys", copy_keys(&source, to, "keys", "key, event, until")?);
+    report("parked", copy_keys(&source, to, "parked", "lane, key, behind, since")?);
+    mend::mend(to)?;
     to.execute_batch("COMMIT")
 }
 
@@ -117,10 +119,10 @@ fn report(table: &str, Copied { kept, lost, broken_off }: Copied) {
 }
 
 /// Copies a table by row number; after a row that cannot be read, it looks for the next that can.
-fn copy_rows(source: &Connection, to: &Connection, table: &str, columns: &[&str]) -> rusqlite::Result<Copied> {
-    let names = columns.join(", ");
+fn copy_rows(source: &Connection, to: &Connection, table: &RowTable) -> rusqlite::Result<Copied> {
+    let (table, names) = (table.name, table.columns);
     let read = format!("SELECT row, {names} FROM {table} WHERE row >= ?1 ORDER BY row");
-    let insert = insert(table, &format!("row, {names}"), columns.len() + 1);
+    let insert = insert(table, &format!("row, {names}"));
     let mut copied = Copied::default();
     let last = last_row(source, table).unwrap_or(i64::MAX);
     let (mut next, mut misses) = (i64::MIN, 0);
@@ -180,20 +182,22 @@ fn copy_run(
     }
 }
 
-/// The keys have no numbers: forward to the first that cannot be read, then backward from the other end.
-fn copy_remembered(source: &Connection, to: &Connection) -> rusqlite::Result<Copied> {
-    let insert = insert("remembered", "key, until", 2);
+/// A table without row numbers: forward to the first row that cannot be read, then backward from the other end.
+fn copy_keys(source: &Connection, to: &Connection, table: &str, columns: &str) -> rusqlite::Result<Copied> {
+    let insert = insert(table, columns);
     let mut copied = Copied::default();
     for order in ["ASC", "DESC"] {
-        let read = format!("SELECT key, until FROM remembered ORDER BY key {order}");
+        // The first two columns are the primary key.
+        let read = format!("SELECT {columns} FROM {table} ORDER BY 1 {order}, 2 {order}");
         let Ok(mut statement) = source.prepare(&read) else {
             return Ok(Copied { broken_off: true, ..copied });
         };
+        let width = statement.column_count();
         let Ok(mut rows) = statement.query([]) else { continue };
         loop {
             match rows.next() {
                 Ok(Some(row)) => {
-                    let values = [row.get::<_, Value>(0), row.get(1)].into_iter().collect::<rusqlite::Result<Vec<_>>>();
+                    let values = (0..width).map(|column| row.get(column)).collect::<rusqlite::Result<Vec<Value>>>();
                     match values {
                         Ok(values) => store(to, &insert, values, &mut copied)?,
                         Err(_) => copied.lost += 1,
@@ -208,8 +212,8 @@ fn copy_remembered(source: &Connection, to: &Connection) -> rusqlite::Result<Cop
     Ok(copied)
 }
 
-fn insert(table: &str, columns: &str, width: usize) -> String {
-    let places = vec!["?"; width].join(", ");
+fn insert(table: &str, columns: &str) -> String {
+    let places = vec!["?"; columns.split(',').count()].join(", ");
     format!("INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT DO NOTHING")
 }
 
@@ -230,32 +234,4 @@ fn store(to: &Connection, insert: &str, values: Vec<Value>, copied: &mut Copied)
 
 fn last_row(source: &Connection, table: &str) -> Option<i64> {
     source.query_row(&format!("SELECT max(row) FROM {table}"), [], |row| row.get(0)).optional().ok().flatten()
-}
-
-/// Names the events whose deliveries were lost and removes them: nothing would ever come for them. Deliveries of which
-/// the lane was lost cannot be made by anybody either; a delivery whose event was lost stays, and becomes a dead letter.
-fn drop_strays(to: &Connection) -> rusqlite::Result<()> {
-    const NO_LANE: &str = "lane NOT IN (SELECT row FROM lanes)";
-    const NO_DELIVERY: &str = "NOT EXISTS (SELECT 1 FROM pending WHERE event = events.row)
-        AND NOT EXISTS (SELECT 1 FROM dead WHERE event = events.row)";
-    for table in ["pending", "dead"] {
-        let lost = to.execute(&format!("DELETE FROM {table} WHERE {NO_LANE}"), [])?;
-        if lost > 0 {
-            tracing::error!(table, lost, "deliveries are lost: to where they were going cannot be read");
-        }
-    }
-    // The salvaged dead letters give way: what is pending is to be made.
-    to.execute("DELETE FROM dead WHERE id IN (SELECT id FROM pending)", [])?;
-    let mut statement = to.prepare(&format!("SELECT route, id FROM events WHERE {NO_DELIVERY} LIMIT {NAMED}"))?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let (route, event): (String, String) = (row.get(0)?, row.get(1)?);
-        tracing::error!(route, event, "the deliveries of an event are lost");
-    }
-    let lost = to.execute(&format!("DELETE FROM events WHERE {NO_DELIVERY}"), [])?;
-    to.execute("DELETE FROM requests WHERE NOT EXISTS (SELECT 1 FROM events WHERE request = requests.row)", [])?;
-    if lost > 0 {
-        tracing::error!(lost, "events are lost: their deliveries cannot be read");
-    }
-    Ok(())
 }

@@ -1,16 +1,18 @@
-//! The tables, the settings of a connection, and what is read when a store is opened.
+//! The settings of a connection, and what is read when a store is opened.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::queue_error;
+use super::tables::{ROW_TABLES, TABLES};
 use crate::model::Lane;
-use crate::queue::{Depth, QueueError};
+use crate::queue::{LaneCounts, QueueError, RouteCounts};
 
 /// The number of this layout.
-pub(super) const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 2;
 /// `hksw`: tells `file` and us whose database it is.
 const APPLICATION_ID: i64 = 0x686b_7377;
 const PAGE_SIZE: u64 = 8192;
@@ -21,65 +23,13 @@ const LOG_BYTES: i64 = 32 << 20;
 const BUSY: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 64;
 
-/// No column references another table: a delivery must be movable to `dead` though its event is gone.
-const TABLES: &str = "
-CREATE TABLE lanes (
-    row INTEGER PRIMARY KEY, route TEXT NOT NULL, delivery TEXT NOT NULL, UNIQUE (route, delivery)
-) STRICT;
-CREATE TABLE requests (
-    row INTEGER PRIMARY KEY, id BLOB NOT NULL, received_at INTEGER NOT NULL,
-    method TEXT NOT NULL, path TEXT NOT NULL, query TEXT NOT NULL, path_params TEXT NOT NULL,
-    headers TEXT NOT NULL, evidence TEXT NOT NULL, body BLOB NOT NULL
-) STRICT;
-CREATE TABLE events (
-    row INTEGER PRIMARY KEY, request INTEGER NOT NULL,
-    id TEXT NOT NULL, source TEXT NOT NULL, type TEXT NOT NULL, subject TEXT, time TEXT,
-    provider TEXT NOT NULL, route TEXT NOT NULL, data_start INTEGER NOT NULL, data_length INTEGER NOT NULL
-) STRICT;
-CREATE INDEX events_by_request ON events (request);
-CREATE TABLE pending (
-    row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, lane INTEGER NOT NULL, event INTEGER NOT NULL,
-    due_at INTEGER NOT NULL, accepted_at INTEGER NOT NULL, attempts INTEGER NOT NULL, history TEXT
-) STRICT;
-CREATE INDEX pending_by_due ON pending (lane, due_at, row);
-CREATE INDEX pending_by_event ON pending (event);
-CREATE TABLE dead (
-    row INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, lane INTEGER NOT NULL, event INTEGER NOT NULL,
-    accepted_at INTEGER NOT NULL, attempts INTEGER NOT NULL, history TEXT,
-    reason TEXT NOT NULL, died_at INTEGER NOT NULL
-) STRICT;
-CREATE INDEX dead_by_lane ON dead (lane);
-CREATE INDEX dead_by_event ON dead (event);
-CREATE TABLE remembered (key BLOB PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE INDEX remembered_by_until ON remembered (until);
-CREATE TABLE probe (row INTEGER PRIMARY KEY, filler BLOB NOT NULL) STRICT;
-";
-
-/// The tables that have row numbers, each with its columns but the row.
-pub(super) const ROW_TABLES: [(&str, &[&str]); 5] = [
-    ("lanes", &["route", "delivery"]),
-    ("requests", &["id", "received_at", "method", "path", "query", "path_params", "headers", "evidence", "body"]),
-    (
-        "events",
-        &["request", "id", "source", "type", "subject", "time", "provider", "route", "data_start", "data_length"],
-    ),
-    ("pending", &["id", "lane", "event", "due_at", "accepted_at", "attempts", "history"]),
-    ("dead", &["id", "lane", "event", "accepted_at", "attempts", "history", "reason", "died_at"]),
-];
-
-/// The row numbers that come next.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NextRows {
-    pub(super) request: i64,
-    pub(super) event: i64,
-    pub(super) pending: i64,
-}
-
 /// What is known of a store once it is open.
 #[derive(Debug)]
 pub(super) struct Stock {
-    pub(super) lanes: Vec<(i64, Depth)>,
-    pub(super) next: NextRows,
+    pub(super) lanes: Vec<(i64, Lane, LaneCounts)>,
+    pub(super) routes: Vec<(i64, Arc<str>, RouteCounts)>,
+    /// The first event number that was never given.
+    pub(super) next_event: i64,
 }
 
 /// Why a store could not be opened.
@@ -119,6 +69,9 @@ pub(super) fn open(path: &Path, max_size: Option<u64>) -> Result<(Connection, St
     if found > FORMAT {
         let error = QueueError::TooNew { path: path.to_owned(), found, known: FORMAT };
         return Err(OpenError::Refused(error));
+    }
+    if (1..FORMAT).contains(&found) {
+        return Err(OpenError::Refused(QueueError::TooOld { path: path.to_owned(), found, known: FORMAT }));
     }
     if found < FORMAT && !is_empty(&connection)? {
         let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB);
@@ -178,44 +131,74 @@ fn create(connection: &Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Counts what waits, and reads both ends of each table: so damage to the structure shows here, not in the middle of
-/// the first append.
+/// Reads the counts, and both ends of each table: so damage to the structure shows here, not in the middle of the first
+/// append. What waits is not counted: that would take seconds where millions do.
 fn take_stock(connection: &Connection) -> rusqlite::Result<Stock> {
-    for (table, columns) in ROW_TABLES {
+    for table in ROW_TABLES {
         for order in ["ASC", "DESC"] {
-            let sql = format!("SELECT {} FROM {table} ORDER BY row {order} LIMIT 1", columns.join(", "));
-            let mut statement = connection.prepare(&sql)?;
-            let mut rows = statement.query([])?;
-            while rows.next()?.is_some() {}
+            read_through(connection, &format!("SELECT {} FROM {} ORDER BY row {order} LIMIT 1", table.columns, table.name))?;
         }
     }
-    connection.query_row("SELECT count(*) FROM (SELECT key FROM remembered LIMIT 1)", [], |_| Ok(()))?;
-    let next = NextRows {
-        request: next_row(connection, "requests")?,
-        event: next_row(connection, "events")?,
-        pending: next_row(connection, "pending")?,
-    };
-    Ok(Stock { lanes: count(connection)?, next })
+    read_through(connection, "SELECT event FROM keys LIMIT 1")?;
+    read_through(connection, "SELECT behind FROM parked LIMIT 1")?;
+    let lanes = lanes(connection)?;
+    for (row, ..) in &lanes {
+        read_through(connection, &format!("SELECT row FROM pending WHERE lane = {row} ORDER BY due_at LIMIT 1"))?;
+    }
+    let next_event = connection.query_row("SELECT next_event FROM numbers WHERE row = 1", [], |row| row.get(0))?;
+    Ok(Stock { lanes, routes: routes(connection)?, next_event })
 }
 
-fn next_row(connection: &Connection, table: &str) -> rusqlite::Result<i64> {
-    let last: i64 =
-        connection.query_row(&format!("SELECT coalesce(max(row), 0) FROM {table}"), [], |row| row.get(0))?;
-    Ok(last.saturating_add(1))
+fn read_through(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
 }
 
-fn count(connection: &Connection) -> rusqlite::Result<Vec<(i64, Depth)>> {
+/// Every lane with its row and its counts.
+pub(super) fn lanes(connection: &Connection) -> rusqlite::Result<Vec<(i64, Lane, LaneCounts)>> {
     let mut statement = connection.prepare(
-        "SELECT lanes.row, route, delivery, coalesce(p.n, 0), coalesce(d.n, 0) FROM lanes
-         LEFT JOIN (SELECT lane, count(*) AS n FROM pending GROUP BY lane) AS p ON p.lane = lanes.row
-         LEFT JOIN (SELECT lane, count(*) AS n FROM dead GROUP BY lane) AS d ON d.lane = lanes.row",
+        "SELECT row, route, delivery, accepted, delivered, dead, pending, purged, lost, replayed, kept,
+         pending_bytes, dead_bytes, kept_bytes FROM lanes JOIN lane_counts USING (row)",
     )?;
     let lanes = statement.query_map([], |row| {
         let lane = Lane::new(row.get::<_, String>(1)?, row.get::<_, String>(2)?);
-        let (pending, dead): (i64, i64) = (row.get(3)?, row.get(4)?);
-        Ok((row.get(0)?, Depth { lane, pending: pending.unsigned_abs(), dead: dead.unsigned_abs() }))
+        let count = |column| row.get::<_, i64>(column).map(|count| u64::try_from(count).unwrap_or(0));
+        let counts = LaneCounts {
+            accepted: count(3)?,
+            delivered: count(4)?,
+            dead: count(5)?,
+            pending: count(6)?,
+            purged: count(7)?,
+            lost: count(8)?,
+            replayed: count(9)?,
+            kept: count(10)?,
+            pending_bytes: count(11)?,
+            dead_bytes: count(12)?,
+            kept_bytes: count(13)?,
+        };
+        Ok((row.get(0)?, lane, counts))
     })?;
     lanes.collect()
+}
+
+/// Every route with its row and its counts.
+pub(super) fn routes(connection: &Connection) -> rusqlite::Result<Vec<(i64, Arc<str>, RouteCounts)>> {
+    let mut statement =
+        connection.prepare("SELECT row, route, received, accepted, filtered, duplicate, invalid FROM route_counts")?;
+    let routes = statement.query_map([], |row| {
+        let count = |column| row.get::<_, i64>(column).map(|count| u64::try_from(count).unwrap_or(0));
+        let counts = RouteCounts {
+            received: count(2)?,
+            accepted: count(3)?,
+            filtered: count(4)?,
+            duplicate: count(5)?,
+            invalid: count(6)?,
+        };
+        Ok((row.get(0)?, row.get::<_, String>(1)?.into(), counts))
+    })?;
+    routes.collect()
 }
 
 #[cfg(test)]
@@ -239,15 +222,7 @@ mod tests {
     fn what_is_asked_at_work_goes_through_an_index() {
         let directory = tempfile::tempdir().unwrap();
         let (connection, _) = open(&directory.path().join("queue.db"), None).unwrap();
-        for sql in [
-            "SELECT row, due_at FROM pending WHERE lane = ?1 ORDER BY due_at, row",
-            "DELETE FROM events WHERE row = ?1
-             AND NOT EXISTS (SELECT 1 FROM pending WHERE event = ?1)
-             AND NOT EXISTS (SELECT 1 FROM dead WHERE event = ?1)",
-            "DELETE FROM requests WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM events WHERE request = ?1)",
-            "SELECT key FROM remembered WHERE until <= ?1 LIMIT ?2",
-            "DELETE FROM dead WHERE id = ?1",
-        ] {
+        for sql in super::super::HOT_STATEMENTS {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let parameters = statement.parameter_count();
             let plan = statement.query_map(rusqlite::params_from_iter(vec![0; parameters]), |row| row.get(3)).unwrap();

@@ -1,18 +1,20 @@
 //! How a delivery ends, or is put off.
 
-use rusqlite::{ErrorCode, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 
 use super::codec;
+use super::counts::Changes;
 use super::desk::Desk;
-use super::ledger::Changes;
+use super::{order, shelf};
 use crate::model::{Attempt, DeliveryId, Lane, Reason, Timestamp};
+use crate::queue::{Claim, Death, Settled};
 
 /// What became of a delivery that was claimed.
 #[derive(Debug)]
 pub(super) struct Settle {
     pub(super) id: DeliveryId,
     pub(super) lane: Lane,
-    pub(super) row: i64,
+    pub(super) claim: Claim,
     pub(super) verdict: Verdict,
 }
 
@@ -20,129 +22,186 @@ pub(super) struct Settle {
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// It was made.
-    Made,
+    Made { attempt: Attempt, keep_until: Option<Timestamp> },
     /// It is to be tried again.
     Again { at: Timestamp, attempt: Attempt },
-    /// It is given up, at `at` or else when this is stored.
-    Dead { reason: Reason, at: Option<Timestamp>, attempt: Option<Attempt> },
+    /// It is given up.
+    Dead(Death),
+    /// It is given up, because its record cannot be read.
+    Unreadable,
 }
 
-/// Enters what became of a delivery. Whether it was pending still, and not retired meanwhile.
-pub(super) fn settle(desk: &Desk, changes: &mut Changes, settle: &Settle, now: Timestamp) -> rusqlite::Result<bool> {
-    let Settle { id, row, verdict, .. } = settle;
-    changes.settled(*row);
+/// What is to be known of a pending delivery that changes.
+struct Pending {
+    lane: i64,
+    size: i64,
+    key: Option<String>,
+}
+
+/// How a delivery that was given up waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Burial {
+    pub(super) reason: Reason,
+    pub(super) at: Timestamp,
+    pub(super) park: bool,
+}
+
+const LATE: Settled = Settled { was_pending: false, next_is_due: false, parked: false };
+
+/// Enters what became of a delivery.
+pub(super) fn settle(desk: &Desk, changes: &mut Changes, settle: &Settle, now: Timestamp) -> rusqlite::Result<Settled> {
+    let Settle { claim, verdict, .. } = settle;
+    let row = claim.row;
+    if !desk.claims.stands(*claim) {
+        return late(desk, changes, row, verdict);
+    }
+    changes.settled(row);
     match verdict {
-        Verdict::Made => made(desk, changes, *row, *id),
-        Verdict::Again { at, attempt } => again(desk, *row, *id, *at, attempt),
-        Verdict::Dead { reason, at, attempt } => {
+        Verdict::Made { attempt, keep_until } => made(desk, changes, row, attempt, *keep_until, now),
+        Verdict::Again { at, attempt } => again(desk, changes, row, *at, attempt, now),
+        Verdict::Dead(Death { reason, at, attempt, park }) => {
             if let Some(attempt) = attempt {
-                record(desk, *row, *id, attempt)?;
+                record(desk, "pending", row, attempt)?;
             }
-            bury(desk, changes, *row, *reason, at.unwrap_or(now))
+            bury(desk, changes, row, Burial { reason: *reason, at: *at, park: *park }, now)
+        }
+        Verdict::Unreadable => {
+            bury(desk, changes, row, Burial { reason: Reason::Corrupt, at: now, park: false }, now)
         }
     }
 }
 
-/// Moves a pending delivery to the dead. Whether it was pending.
+/// Moves a pending delivery to the dead.
 pub(super) fn bury(
     desk: &Desk,
     changes: &mut Changes,
     row: i64,
-    reason: Reason,
-    at: Timestamp,
-) -> rusqlite::Result<bool> {
-    let Some(lane) = lane_of(desk, row)? else { return Ok(false) };
+    Burial { reason, at, park }: Burial,
+    now: Timestamp,
+) -> rusqlite::Result<Settled> {
     desk.sql(
-        "INSERT INTO dead (row, id, lane, event, accepted_at, attempts, history, reason, died_at)
-         SELECT 1 + coalesce((SELECT max(row) FROM dead), 0), id, lane, event, accepted_at, attempts, history, ?2, ?3
+        "INSERT INTO dead (row, id, lane, accepted_at, replayed_at, attempts, size, key, history, reason, died_at)
+         SELECT row, id, lane, accepted_at, replayed_at, attempts, size, key, history, ?2, ?3
          FROM pending WHERE row = ?1",
     )?
     .execute(params![row, reason.as_str(), at.as_millis()])?;
-    desk.sql("DELETE FROM pending WHERE row = ?1")?.execute([row])?;
-    changes.pending(lane, -1);
-    changes.dead(lane, 1);
-    Ok(true)
+    let Some(Pending { lane, size, key }) = remove_pending(desk, changes, row)? else { return Ok(LATE) };
+    changes.lane(lane).to_dead(size);
+    let mut parked = false;
+    if let Some(key) = key.as_deref().filter(|_| park) {
+        order::park(desk, lane, key, row, now)?;
+        parked = true;
+    }
+    let next_is_due = order::promote(desk, lane, key.as_deref(), now)?;
+    Ok(Settled { was_pending: true, next_is_due, parked })
 }
 
-/// Removes a dead letter where there is one.
-pub(super) fn remove_dead(desk: &Desk, changes: &mut Changes, id: DeliveryId) -> rusqlite::Result<()> {
-    let removed = desk
-        .sql("DELETE FROM dead WHERE id = ?1 RETURNING lane, event")?
-        .query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+fn made(
+    desk: &Desk,
+    changes: &mut Changes,
+    row: i64,
+    attempt: &Attempt,
+    keep_until: Option<Timestamp>,
+    now: Timestamp,
+) -> rusqlite::Result<Settled> {
+    if let Some(keep_until) = keep_until {
+        shelf::put(desk, "pending", row, attempt, keep_until)?;
+    }
+    let Some(Pending { lane, size, key }) = remove_pending(desk, changes, row)? else { return Ok(LATE) };
+    changes.lane(lane).delivered += 1;
+    match keep_until {
+        Some(_) => changes.lane(lane).to_kept(size),
+        None => shelf::release_event(desk, row)?,
+    }
+    let next_is_due = order::promote(desk, lane, key.as_deref(), now)?;
+    Ok(Settled { was_pending: true, next_is_due, parked: false })
+}
+
+fn again(
+    desk: &Desk,
+    changes: &mut Changes,
+    row: i64,
+    at: Timestamp,
+    attempt: &Attempt,
+    now: Timestamp,
+) -> rusqlite::Result<Settled> {
+    record(desk, "pending", row, attempt)?;
+    let updated: Option<(i64, Option<String>)> = desk
+        .sql("UPDATE pending SET due_at = ?2 WHERE row = ?1 RETURNING lane, key")?
+        .query_row(params![row, at.as_millis()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if let Some((lane, event)) = removed {
-        changes.dead(lane, -1);
-        release_event(desk, event)?;
+    let Some((lane, key)) = updated else { return Ok(LATE) };
+    // So that the lane is stored where only this changed it.
+    changes.lane(lane);
+    let next_is_due = order::yield_to_older(desk, lane, key.as_deref(), row, now)?;
+    Ok(Settled { was_pending: true, next_is_due, parked: false })
+}
+
+/// What came of an attempt whose delivery was given up meanwhile. Should it be pending again, because it was replayed,
+/// somebody else has it.
+fn late(desk: &Desk, changes: &mut Changes, row: i64, verdict: &Verdict) -> rusqlite::Result<Settled> {
+    match verdict {
+        Verdict::Made { attempt, keep_until } => made_late(desk, changes, row, attempt, *keep_until)?,
+        Verdict::Again { attempt, .. } | Verdict::Dead(Death { attempt: Some(attempt), .. }) => {
+            record(desk, "dead", row, attempt)?;
+        }
+        Verdict::Dead(_) | Verdict::Unreadable => {}
+    }
+    Ok(LATE)
+}
+
+/// It reached the destination after all: it is no dead letter.
+fn made_late(
+    desk: &Desk,
+    changes: &mut Changes,
+    row: i64,
+    attempt: &Attempt,
+    keep_until: Option<Timestamp>,
+) -> rusqlite::Result<()> {
+    if let Some(keep_until) = keep_until {
+        shelf::put(desk, "dead", row, attempt, keep_until)?;
+    }
+    let Some((lane, size)) = remove_dead(desk, changes, row)? else { return Ok(()) };
+    changes.lane(lane).delivered += 1;
+    match keep_until {
+        Some(_) => changes.lane(lane).to_kept(size),
+        None => shelf::release_event(desk, row)?,
     }
     Ok(())
 }
 
-fn made(desk: &Desk, changes: &mut Changes, row: i64, id: DeliveryId) -> rusqlite::Result<bool> {
+/// Removes a dead letter, of which the caller says what it is now. Its lane and size, where there was one.
+pub(super) fn remove_dead(desk: &Desk, changes: &mut Changes, row: i64) -> rusqlite::Result<Option<(i64, i64)>> {
     let removed = desk
-        .sql("DELETE FROM pending WHERE row = ?1 RETURNING lane, event")?
+        .sql("DELETE FROM dead WHERE row = ?1 RETURNING lane, size")?
         .query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    match removed {
-        Some((lane, event)) => {
-            changes.pending(lane, -1);
-            release_event(desk, event).map(|()| true)
-        }
-        // It was retired during its last attempt, which reached the destination: it is no dead letter.
-        None => remove_dead(desk, changes, id).map(|()| false),
+    if let Some((lane, size)) = removed {
+        changes.lane(lane).from_dead(size);
     }
+    Ok(removed)
 }
 
-fn again(desk: &Desk, row: i64, id: DeliveryId, at: Timestamp, attempt: &Attempt) -> rusqlite::Result<bool> {
-    record(desk, row, id, attempt)?;
-    let updated = desk.sql("UPDATE pending SET due_at = ?2 WHERE row = ?1")?.execute(params![row, at.as_millis()])?;
-    Ok(updated > 0)
+/// Removes a pending delivery, of which the caller says what it is now.
+fn remove_pending(desk: &Desk, changes: &mut Changes, row: i64) -> rusqlite::Result<Option<Pending>> {
+    let removed = desk
+        .sql("DELETE FROM pending WHERE row = ?1 RETURNING lane, size, key")?
+        .query_row([row], |row| Ok(Pending { lane: row.get(0)?, size: row.get(1)?, key: row.get(2)? }))
+        .optional()?;
+    if let Some(Pending { lane, size, .. }) = &removed {
+        changes.lane(*lane).from_pending(*size);
+    }
+    Ok(removed)
 }
 
-/// Adds an attempt to a delivery's history, whether it is pending or was retired meanwhile.
-fn record(desk: &Desk, row: i64, id: DeliveryId, attempt: &Attempt) -> rusqlite::Result<()> {
+/// Adds an attempt to the history of a delivery in `table`.
+fn record(desk: &Desk, table: &str, row: i64, attempt: &Attempt) -> rusqlite::Result<()> {
     let history: Option<Option<String>> = desk
-        .sql("SELECT history FROM pending WHERE row = ?1 UNION ALL SELECT history FROM dead WHERE id = ?2 LIMIT 1")?
-        .query_row(params![row, id.as_bytes()], |row| row.get(0))
+        .sql(&format!("SELECT history FROM {table} WHERE row = ?1"))?
+        .query_row([row], |row| row.get(0))
         .optional()?;
-    let history = codec::longer_history(history.flatten().as_deref(), attempt);
-    let updated = desk
-        .sql("UPDATE pending SET attempts = attempts + 1, history = ?2 WHERE row = ?1")?
-        .execute(params![row, history])?;
-    if updated == 0 {
-        desk.sql("UPDATE dead SET attempts = attempts + 1, history = ?2 WHERE id = ?1")?
-            .execute(params![id.as_bytes(), history])?;
-    }
-    Ok(())
-}
-
-fn lane_of(desk: &Desk, row: i64) -> rusqlite::Result<Option<i64>> {
-    desk.sql("SELECT lane FROM pending WHERE row = ?1")?.query_row([row], |row| row.get(0)).optional()
-}
-
-/// Deletes an event that no delivery needs any more, and then its request.
-fn release_event(desk: &Desk, event: i64) -> rusqlite::Result<()> {
-    match delete_unneeded(desk, event) {
-        // What is damaged stays where it is: the delivery has ended all the same.
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
-            tracing::error!(%error, event, "a delivered event cannot be deleted: its record is damaged");
-            Ok(())
-        }
-        result => result,
-    }
-}
-
-fn delete_unneeded(desk: &Desk, event: i64) -> rusqlite::Result<()> {
-    let request: Option<i64> = desk
-        .sql(
-            "DELETE FROM events WHERE row = ?1
-             AND NOT EXISTS (SELECT 1 FROM pending WHERE event = ?1)
-             AND NOT EXISTS (SELECT 1 FROM dead WHERE event = ?1) RETURNING request",
-        )?
-        .query_row([event], |row| row.get(0))
-        .optional()?;
-    if let Some(request) = request {
-        desk.sql("DELETE FROM requests WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM events WHERE request = ?1)")?
-            .execute([request])?;
-    }
-    Ok(())
+    let Some(history) = history else { return Ok(()) };
+    desk.sql(&format!("UPDATE {table} SET attempts = attempts + 1, history = ?2 WHERE row = ?1"))?
+        .execute(params![row, codec::longer_history(history.as_deref(), attempt)])
+        .map(|_| ())
 }

@@ -2,12 +2,14 @@
 
 use rusqlite::params;
 
+use super::counts::Changes;
 use super::desk::Desk;
 use super::failure::queue_error;
-use super::settle;
+use super::settle::{self, Burial};
 use super::writer::Reply;
+use super::{order, shelf};
 use crate::model::{Lane, Reason, Timestamp};
-use crate::queue::Retired;
+use crate::queue::{Forgotten, Retired};
 
 /// How many rows a step touches.
 const STEP: i64 = 500;
@@ -19,8 +21,8 @@ pub(super) enum Chore {
     Retire { kept: Vec<Lane>, at: Timestamp, reply: Reply<Vec<Retired>> },
     /// Empty them, one after the other.
     Empty(Emptying, Reply<Vec<Retired>>),
-    /// Forget keys.
-    Forget { now: Timestamp, done: u64, reply: Reply<u64> },
+    /// Forget keys, then what was kept long enough.
+    Forget { now: Timestamp, most: u64, done: Forgotten, keys: bool, reply: Option<Reply<Forgotten>> },
 }
 
 /// The lanes that are being emptied.
@@ -40,36 +42,59 @@ impl Chore {
         Self::Retire { kept, at, reply }
     }
 
-    /// Forgets keys whose window ended.
-    pub(super) const fn forget(now: Timestamp, reply: Reply<u64>) -> Self {
-        Self::Forget { now, done: 0, reply }
+    /// Forgets keys whose window ended, and removes what was kept long enough or is more than `most` bytes.
+    pub(super) const fn forget(now: Timestamp, most: u64, reply: Reply<Forgotten>) -> Self {
+        let done = Forgotten { keys: 0, delivered: 0 };
+        Self::Forget { now, most, done, keys: true, reply: Some(reply) }
+    }
+
+    /// Removes what is kept beyond `most` bytes.
+    pub(super) const fn make_room(now: Timestamp, most: u64) -> Self {
+        let done = Forgotten { keys: 0, delivered: 0 };
+        Self::Forget { now, most, done, keys: false, reply: None }
     }
 
     /// Does one step and commits it; answers after the last. The chore where there is more to do.
     pub(super) fn step(self, desk: &mut Desk) -> Option<Self> {
         match self {
             Self::Retire { kept, at, reply } => {
-                let mut lanes = desk.ledger.strays(&kept);
+                let mut lanes = desk.counts.strays(&kept);
                 // The last is taken first.
                 lanes.sort_unstable_by(|(_, a, _), (_, b, _)| b.cmp(a));
                 Some(Self::Empty(Emptying { lanes, at, done: Vec::new() }, reply))
             }
             Self::Empty(mut emptying, reply) => match emptying.step(desk) {
                 Ok(()) if !emptying.lanes.is_empty() => Some(Self::Empty(emptying, reply)),
-                Ok(()) => answer(reply, Ok(emptying.done)),
-                Err(error) => answer(reply, Err(error)),
+                Ok(()) => answer(Some(reply), Ok(emptying.done)),
+                Err(error) => answer(Some(reply), Err(error)),
             },
-            Self::Forget { now, done, reply } => match forget(desk, now) {
-                Ok(count) if count == STEP.unsigned_abs() => Some(Self::Forget { now, done: done + count, reply }),
-                Ok(count) => answer(reply, Ok(done + count)),
-                Err(error) => answer(reply, Err(error)),
-            },
+            Self::Forget { now, most, mut done, keys, reply } => {
+                let step = if keys { forget(desk, now) } else { clear(desk, now, most) };
+                let (count, again) = match step {
+                    Ok(count) => (count, count == STEP.unsigned_abs()),
+                    Err(error) => return answer(reply, Err(error)),
+                };
+                if keys {
+                    done.keys += count;
+                } else {
+                    done.delivered += count;
+                }
+                match (keys, again) {
+                    (false, false) => answer(reply, Ok(done)),
+                    (keys, again) => Some(Self::Forget { now, most, done, keys: keys && again, reply }),
+                }
+            }
         }
     }
 }
 
-fn answer<T>(reply: Reply<T>, result: rusqlite::Result<T>) -> Option<Chore> {
-    drop(reply.send(result.map_err(|error| queue_error(&error))));
+fn answer<T>(reply: Option<Reply<T>>, result: rusqlite::Result<T>) -> Option<Chore> {
+    match reply {
+        Some(reply) => drop(reply.send(result.map_err(|error| queue_error(&error)))),
+        None => result.err().into_iter().for_each(|error| {
+            tracing::warn!(%error, "deliveries that were made and kept long enough cannot be removed: they take up room");
+        }),
+    }
     None
 }
 
@@ -78,7 +103,7 @@ fn answer<T>(reply: Reply<T>, result: rusqlite::Result<T>) -> Option<Chore> {
 impl Emptying {
     fn step(&mut self, desk: &mut Desk) -> rusqlite::Result<()> {
         let Some((row, lane, reason)) = self.lanes.pop() else { return Ok(()) };
-        let count = bury(desk, row, reason, self.at)?;
+        let count = bury(desk, row, Burial { reason, at: self.at, park: false })?;
         match self.done.last_mut() {
             Some(last) if last.lane == lane => last.count += count,
             _ if count > 0 => self.done.push(Retired { lane: lane.clone(), reason, count }),
@@ -91,24 +116,47 @@ impl Emptying {
     }
 }
 
-fn bury(desk: &mut Desk, lane: i64, reason: Reason, at: Timestamp) -> rusqlite::Result<u64> {
+fn bury(desk: &mut Desk, lane: i64, burial: Burial) -> rusqlite::Result<u64> {
     desk.transact(|desk, changes| {
         let rows: Vec<i64> = desk
             .sql("SELECT row FROM pending WHERE lane = ?1 ORDER BY due_at, row LIMIT ?2")?
             .query_map([lane, STEP], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         for row in &rows {
-            settle::bury(desk, changes, *row, reason, at)?;
+            settle::bury(desk, changes, *row, burial, burial.at)?;
             changes.settled(*row);
         }
+        // Behind whom nobody waits any more need not be released.
+        order::unpark_all(desk, lane)?;
         Ok(rows.len() as u64)
     })
 }
 
+/// Ends the windows of keys. Each is looked at once.
 fn forget(desk: &mut Desk, now: Timestamp) -> rusqlite::Result<u64> {
     desk.transact(|desk, _| {
-        desk.sql("DELETE FROM remembered WHERE key IN (SELECT key FROM remembered WHERE until <= ?1 LIMIT ?2)")?
-            .execute(params![now.as_millis(), STEP])
-            .map(|count| count as u64)
+        let ended: Vec<(Vec<u8>, i64)> = desk
+            .sql("SELECT key, event FROM keys WHERE until > 0 AND until <= ?1 ORDER BY until LIMIT ?2")?
+            .query_map([now.as_millis(), STEP], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        for (key, event) in &ended {
+            end_window(desk, key, *event)?;
+        }
+        Ok(ended.len() as u64)
     })
+}
+
+/// A key is remembered no more. As long as its event is there it stays, so that this can be found.
+pub(super) fn end_window(desk: &Desk, key: &[u8], event: i64) -> rusqlite::Result<()> {
+    let stored: bool =
+        desk.sql("SELECT EXISTS (SELECT 1 FROM events WHERE row = ?1)")?.query_row([event], |row| row.get(0))?;
+    let sql = match stored {
+        true => "UPDATE keys SET until = 0 WHERE key = ?1 AND event = ?2",
+        false => "DELETE FROM keys WHERE key = ?1 AND event = ?2",
+    };
+    desk.sql(sql)?.execute(params![key, event]).map(|_| ())
+}
+
+fn clear(desk: &mut Desk, now: Timestamp, most: u64) -> rusqlite::Result<u64> {
+    desk.transact(|desk, changes: &mut Changes| shelf::clear(desk, changes, now, most, STEP))
 }

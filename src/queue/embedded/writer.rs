@@ -12,11 +12,12 @@ use super::desk::{Desk, Done};
 use super::door::{Door, Ticket};
 use super::failure::{is_damage, queue_error};
 use super::files::Directory;
+use super::bounds::Bounds;
 use super::reserve::Reserve;
 use super::settle::Settle;
 use super::upkeep::Chore;
-use crate::model::Clock;
-use crate::queue::{Append, Appended, QueueError};
+use crate::model::{Clock, Timestamp};
+use crate::queue::{Append, Appended, QueueError, Settled, Tally};
 
 /// The most commands in a group.
 const GROUP: usize = 1024;
@@ -46,6 +47,8 @@ pub(super) enum Command {
     Write(Write),
     /// In steps.
     Chore(Chore),
+    /// A transaction of its own, which answers by itself: what people ask for.
+    Work(Box<dyn FnOnce(&mut Desk) + Send>),
     /// The last one.
     Close(Reply<()>),
 }
@@ -53,7 +56,8 @@ pub(super) enum Command {
 /// What is committed in groups.
 pub(super) enum Write {
     Append { batch: Append, ticket: Ticket, reply: Reply<Appended> },
-    Settle { settle: Settle, reply: Option<Reply<bool>> },
+    Count { route: Arc<str>, tally: Tally, reply: Reply<()> },
+    Settle { settle: Settle, reply: Option<Reply<Settled>> },
 }
 
 /// The writer.
@@ -71,6 +75,7 @@ pub(super) struct Writer {
     untidy: bool,
     closing: Option<Reply<()>>,
     reserve: Reserve,
+    bounds: Bounds,
     /// Dropped last: the directory is let go once the database is closed.
     directory: Directory,
 }
@@ -91,6 +96,7 @@ impl Writer {
         door: Arc<Door>,
         clock: Arc<dyn Clock>,
         reserve: Reserve,
+        bounds: Bounds,
         directory: Directory,
     ) -> Self {
         Self {
@@ -105,6 +111,7 @@ impl Writer {
             untidy: true,
             closing: None,
             reserve,
+            bounds,
             directory,
         }
     }
@@ -169,6 +176,12 @@ impl Writer {
                     group.push(write);
                 }
                 Command::Chore(chore) => self.chores.push_back(chore),
+                Command::Work(work) => {
+                    // In the order in which things were asked for.
+                    self.commit(std::mem::take(&mut group));
+                    self.untidy = true;
+                    work(&mut self.desk);
+                }
                 Command::Close(reply) => self.closing = Some(reply),
             }
             if self.closing.is_none() && group.len() < GROUP && bytes < GROUP_BYTES {
@@ -179,32 +192,38 @@ impl Writer {
     }
 
     fn commit(&mut self, mut group: Vec<Write>) {
+        let now = self.clock.now();
         if !self.reserve.is_taken() {
             // What must be stored has the room.
-            group = self.refuse_appends(group);
+            group = refuse_appends(group, &self.door.health().err().unwrap_or_else(full));
+        } else if group.iter().any(Write::is_append)
+            && let Err(bound) = self.bounds.check(&self.desk, now)
+        {
+            group = refuse_appends(group, &bound);
+            self.door.set_trouble(Some(bound));
+            self.try_again_at.get_or_insert_with(|| Instant::now() + self.pause);
         }
         if group.is_empty() {
             return;
         }
         self.untidy = true;
-        match self.desk.commit(&group, self.clock.now()) {
-            Ok(done) => group.into_iter().zip(done).for_each(|(write, done)| self.succeeded(write, done)),
+        match self.desk.commit(&group, now) {
+            Ok(done) => {
+                group.into_iter().zip(done).for_each(|(write, done)| self.succeeded(write, done));
+                self.make_room(now);
+            }
             // One that cannot be stored must not take the others with it.
             Err(_) if group.len() > 1 => group.into_iter().for_each(|write| self.commit(vec![write])),
             Err(error) => group.into_iter().for_each(|write| self.failed(write, &error)),
         }
     }
 
-    /// Refuses the appends of a group; the rest comes back.
-    fn refuse_appends(&self, group: Vec<Write>) -> Vec<Write> {
-        let mut rest = Vec::with_capacity(group.len());
-        for write in group {
-            match write {
-                Write::Append { reply, .. } => drop(reply.send(Err(self.door.health().err().unwrap_or_else(full)))),
-                settle @ Write::Settle { .. } => rest.push(settle),
-            }
+    /// What is kept gives way as soon as it is too much.
+    fn make_room(&mut self, now: Timestamp) {
+        let most = self.bounds.max_kept;
+        if self.chores.is_empty() && self.desk.counts.kept_bytes() > most {
+            self.chores.push_back(Chore::make_room(now, most));
         }
-        rest
     }
 
     fn succeeded(&self, write: Write, done: Done) {
@@ -215,7 +234,8 @@ impl Writer {
                 // Nobody waits any more: the leases are dropped, and with them the claims.
                 drop(reply.send(Ok(appended)));
             }
-            (Write::Settle { reply: Some(reply), .. }, Done::Settled(was_pending)) => drop(reply.send(Ok(was_pending))),
+            (Write::Count { reply, .. }, Done::Counted) => drop(reply.send(Ok(()))),
+            (Write::Settle { reply: Some(reply), .. }, Done::Settled(settled)) => drop(reply.send(Ok(settled))),
             _ => {}
         }
     }
@@ -232,6 +252,7 @@ impl Writer {
                 self.door.set_trouble(Some(error.clone()));
                 drop(reply.send(Err(error)));
             }
+            Write::Count { reply, .. } => drop(reply.send(Err(queue_error(error)))),
             Write::Settle { settle, reply } if is_damage(error) => {
                 // It would fail for ever. Its claim is kept, so that it is not made again before the next start.
                 tracing::error!(
@@ -282,6 +303,7 @@ impl Writer {
             self.reclaim();
             self.reserve.take().map_err(|error| no_reserve(&error))?;
         }
+        self.bounds.check(&self.desk, self.clock.now())?;
         self.desk.probe().map_err(|error| queue_error(&error))
     }
 
@@ -334,6 +356,18 @@ impl Writer {
     }
 }
 
+/// Refuses the appends of a group; the rest comes back.
+fn refuse_appends(group: Vec<Write>, why: &QueueError) -> Vec<Write> {
+    let mut rest = Vec::with_capacity(group.len());
+    for write in group {
+        match write {
+            Write::Append { reply, .. } => drop(reply.send(Err(why.clone()))),
+            other => rest.push(other),
+        }
+    }
+    rest
+}
+
 /// The reserve cannot be taken.
 pub(super) fn no_reserve(error: &io::Error) -> QueueError {
     QueueError::Full { detail: format!("the disk has not room enough for the reserve: {error}") }
@@ -349,7 +383,12 @@ impl Write {
     fn weight(&self) -> usize {
         match self {
             Self::Append { ticket, .. } => ticket.bytes(),
+            Self::Count { .. } => 0,
             Self::Settle { .. } => SETTLE_WEIGHT,
         }
+    }
+
+    const fn is_append(&self) -> bool {
+        matches!(self, Self::Append { .. })
     }
 }

@@ -117,7 +117,7 @@ fn believed() -> Result<Option<Box<str>>, Rejection> {
 fn nothing_is_asked_for_under_none_and_the_evidence_says_so() {
     let verifier = SETUP.verifier(file::Auth::None, &[]);
     let verified = verifier.verify(request(&[], "{}").received(NOW), NOW).unwrap();
-    let evidence = Evidence { scheme: "none".into(), secret: None, skew_ms: None };
+    let evidence = Evidence { scheme: "none".into(), ..Evidence::default() };
     assert_eq!(verified.evidence(), &evidence);
     assert_eq!(verifier.credential_headers(), &[] as &[HeaderName]);
     assert_eq!(verifier.secret_names().count(), 0);

@@ -1,10 +1,15 @@
-//! The fourth stage: which deliveries want an event.
+//! The fourth stage: which deliveries want an event, and in order with what.
+
+mod order;
 
 use regex::RegexSet;
+
+pub use order::OrderBy;
 
 use crate::config::{At, Place, Problem, Problems, file};
 use crate::expr::{EvalError, Predicate};
 use crate::model::{Event, Lane};
+use crate::queue::NewDelivery;
 
 /// A compiled filter.
 #[derive(Debug)]
@@ -15,8 +20,18 @@ pub struct Filter(Node);
 pub struct Wants {
     /// What the route itself wants; everything where it does not say.
     route: Option<Filter>,
-    /// Its lanes, each with what it wants of that.
-    lanes: Vec<(Lane, Option<Filter>)>,
+    lanes: Vec<LaneWants>,
+}
+
+/// What a lane wants of what its route does.
+#[derive(Debug)]
+pub struct LaneWants {
+    /// The lane.
+    pub lane: Lane,
+    /// Which events; all where it does not say.
+    pub filter: Option<Filter>,
+    /// What they are to be in order with; nothing where it does not say.
+    pub order_by: Option<OrderBy>,
 }
 
 #[derive(Debug)]
@@ -61,25 +76,43 @@ impl Filter {
 impl Wants {
     /// The filters of a route and of its lanes.
     #[must_use]
-    pub const fn new(route: Option<Filter>, lanes: Vec<(Lane, Option<Filter>)>) -> Self {
+    pub const fn new(route: Option<Filter>, lanes: Vec<LaneWants>) -> Self {
         Self { route, lanes }
     }
 
-    /// The lanes that want the event.
+    /// The deliveries that the event causes: one for each lane that wants it.
     ///
     /// # Errors
     /// Where an expression visits too many nodes of the event.
-    pub fn lanes(&self, event: &Event) -> Result<Vec<Lane>, EvalError> {
+    pub fn deliveries(&self, event: &Event) -> Result<Vec<NewDelivery>, EvalError> {
         if !wanted(self.route.as_ref(), event)? {
             return Ok(Vec::new());
         }
-        let mut lanes = Vec::with_capacity(self.lanes.len());
-        for (lane, filter) in &self.lanes {
-            if wanted(filter.as_ref(), event)? {
-                lanes.push(lane.clone());
+        let mut deliveries = Vec::with_capacity(self.lanes.len());
+        for lane in &self.lanes {
+            if wanted(lane.filter.as_ref(), event)? {
+                deliveries.push(lane.delivery(event)?);
             }
         }
-        Ok(lanes)
+        Ok(deliveries)
+    }
+
+    /// The event's delivery to one of the lanes, whether that wants it or not. `None` where it is none of them.
+    ///
+    /// # Errors
+    /// Where the order key's path visits too many nodes of the event.
+    pub fn delivery(&self, event: &Event, lane: &Lane) -> Result<Option<NewDelivery>, EvalError> {
+        let wanted = self.lanes.iter().find(|wants| wants.lane == *lane);
+        wanted.map(|wants| wants.delivery(event)).transpose()
+    }
+}
+
+// === impl LaneWants ===
+
+impl LaneWants {
+    fn delivery(&self, event: &Event) -> Result<NewDelivery, EvalError> {
+        let order_key = self.order_by.as_ref().map(|order_by| order_by.key(event)).transpose()?.flatten();
+        Ok(NewDelivery { lane: self.lane.clone(), order_key })
     }
 }
 
@@ -270,12 +303,16 @@ mod tests {
     fn a_route_that_does_not_want_an_event_asks_no_lane() {
         let lane = |name: &str| Lane::new("r", name);
         let filter = |entry: &str| compile(entry).0;
-        let lanes = || vec![(lane("all"), None), (lane("paid"), filter("types: [paid]"))];
+        let wants = |name, filter| LaneWants { lane: lane(name), filter, order_by: None };
+        let lanes = || vec![wants("all", None), wants("paid", filter("types: [paid]"))];
+        let names = |wants: &Wants, event: &Event| -> Vec<Lane> {
+            wants.deliveries(event).unwrap().into_iter().map(|delivery| delivery.lane).collect()
+        };
         let everything = Wants::new(None, lanes());
-        assert_eq!(everything.lanes(&event("paid", json!({}))).unwrap(), [lane("all"), lane("paid")]);
-        assert_eq!(everything.lanes(&event("sent", json!({}))).unwrap(), [lane("all")]);
+        assert_eq!(names(&everything, &event("paid", json!({}))), [lane("all"), lane("paid")]);
+        assert_eq!(names(&everything, &event("sent", json!({}))), [lane("all")]);
         let few = Wants::new(filter("filter: $.data.a"), lanes());
-        assert_eq!(few.lanes(&event("paid", json!({}))).unwrap(), []);
-        assert_eq!(few.lanes(&event("paid", json!({ "a": null }))).unwrap().len(), 2);
+        assert_eq!(names(&few, &event("paid", json!({}))), []);
+        assert_eq!(names(&few, &event("paid", json!({ "a": null }))).len(), 2);
     }
 }

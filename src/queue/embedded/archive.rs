@@ -1,0 +1,52 @@
+//! The embedded home's side of what people look at.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::{Embedded, audit, browse};
+use crate::model::{DeliveryId, Lane};
+use crate::queue::{
+    Archive, Audit, DeliveryRecord, EventRecord, Page, ParkedKey, QueueError, Selection, StoredEvent,
+};
+
+impl Archive for Embedded {
+    fn events(
+        &self,
+        selection: Selection,
+        before: Option<u64>,
+        max: usize,
+    ) -> BoxFuture<'_, Result<Page<EventRecord>, QueueError>> {
+        Box::pin(self.readers.read(move |connection| browse::events(connection, &selection, before, max)))
+    }
+
+    fn event<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Vec<StoredEvent>, QueueError>> {
+        let (routes, id): (_, Arc<str>) = (self.counts.routes(), id.into());
+        Box::pin(self.readers.read(move |connection| browse::event(connection, &routes, &id)))
+    }
+
+    fn deliveries(
+        &self,
+        selection: Selection,
+        before: Option<u64>,
+        max: usize,
+    ) -> BoxFuture<'_, Result<Page<DeliveryRecord>, QueueError>> {
+        Box::pin(self.readers.read(move |connection| browse::deliveries(connection, &selection, before, max)))
+    }
+
+    fn delivery(&self, id: DeliveryId) -> BoxFuture<'_, Result<Option<DeliveryRecord>, QueueError>> {
+        Box::pin(self.readers.read(move |connection| browse::delivery(connection, id)))
+    }
+
+    fn parked(
+        &self,
+        after: Option<(Lane, Box<str>)>,
+        max: usize,
+    ) -> BoxFuture<'_, Result<Vec<ParkedKey>, QueueError>> {
+        Box::pin(self.readers.read(move |connection| browse::parked(connection, after.as_ref(), max)))
+    }
+
+    fn audit(&self) -> BoxFuture<'_, Result<Audit, QueueError>> {
+        Box::pin(self.readers.read(audit::read))
+    }
+}

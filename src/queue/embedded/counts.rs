@@ -1,0 +1,300 @@
+//! The ledger's counts: in memory as of the last commit, and in the commit that changes them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, params};
+
+use crate::model::{Lane, Reason};
+use crate::queue::{LaneCounts, Ledger, RouteCounts};
+
+/// The lanes, the routes and their counts, as of the last commit.
+#[derive(Debug, Default)]
+pub(super) struct Counts(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    lane_rows: HashMap<Lane, i64>,
+    route_rows: HashMap<Arc<str>, i64>,
+    lanes: HashMap<i64, (Lane, LaneCounts)>,
+    routes: HashMap<i64, (Arc<str>, RouteCounts)>,
+    /// About how many bytes what is kept of delivered deliveries takes, in all lanes.
+    kept_bytes: u64,
+    /// About how many bytes what is pending or dead takes, in all lanes.
+    held_bytes: u64,
+}
+
+/// What a transaction changes.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    new_lanes: HashMap<Lane, i64>,
+    new_routes: HashMap<Arc<str>, i64>,
+    lanes: BTreeMap<i64, LaneChange>,
+    routes: BTreeMap<i64, RouteCounts>,
+    settled: Vec<i64>,
+}
+
+/// By how much the counts of a lane change.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct LaneChange {
+    pub(super) accepted: i64,
+    pub(super) delivered: i64,
+    pub(super) dead: i64,
+    pub(super) pending: i64,
+    pub(super) purged: i64,
+    pub(super) replayed: i64,
+    pub(super) kept: i64,
+    pub(super) pending_bytes: i64,
+    pub(super) dead_bytes: i64,
+    pub(super) kept_bytes: i64,
+}
+
+// === impl Counts ===
+
+impl Counts {
+    /// The counts of what a store holds.
+    pub(super) fn new(lanes: Vec<(i64, Lane, LaneCounts)>, routes: Vec<(i64, Arc<str>, RouteCounts)>) -> Self {
+        let mut inner = Inner::default();
+        for (row, lane, counts) in lanes {
+            inner.kept_bytes += counts.kept_bytes;
+            inner.held_bytes += counts.pending_bytes + counts.dead_bytes;
+            inner.lane_rows.insert(lane.clone(), row);
+            inner.lanes.insert(row, (lane, counts));
+        }
+        for (row, route, counts) in routes {
+            inner.route_rows.insert(Arc::clone(&route), row);
+            inner.routes.insert(row, (route, counts));
+        }
+        Self(Mutex::new(inner))
+    }
+
+    /// The row of a lane that is stored.
+    pub(super) fn lane_row(&self, lane: &Lane) -> Option<i64> {
+        self.inner().lane_rows.get(lane).copied()
+    }
+
+    /// The lane in a row.
+    pub(super) fn lane(&self, row: i64) -> Option<Lane> {
+        self.inner().lanes.get(&row).map(|(lane, _)| lane.clone())
+    }
+
+    /// The lanes that are stored, with their rows, for which something holds.
+    pub(super) fn lanes(&self, holds: impl Fn(&Lane, &LaneCounts) -> bool) -> Vec<(i64, Lane)> {
+        let inner = self.inner();
+        let lanes = inner.lanes.iter().filter(|(_, (lane, counts))| holds(lane, counts));
+        lanes.map(|(row, (lane, _))| (*row, lane.clone())).collect()
+    }
+
+    /// The row of a route that is stored.
+    pub(super) fn route_row(&self, route: &str) -> Option<i64> {
+        self.inner().route_rows.get(route).copied()
+    }
+
+    /// The routes that are stored.
+    pub(super) fn routes(&self) -> Vec<Arc<str>> {
+        let inner = self.inner();
+        let of_lanes = inner.lane_rows.keys().map(|lane| &lane.route);
+        let routes: HashSet<&Arc<str>> = inner.route_rows.keys().chain(of_lanes).collect();
+        routes.into_iter().cloned().collect()
+    }
+
+    /// About how many bytes the kept deliveries take.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        self.inner().kept_bytes
+    }
+
+    /// About how many bytes the pending and the dead deliveries take.
+    pub(super) fn held_bytes(&self) -> u64 {
+        self.inner().held_bytes
+    }
+
+    /// All of it, in the order of the names.
+    pub(super) fn ledger(&self) -> Ledger {
+        let inner = self.inner();
+        let mut lanes: Vec<_> = inner.lanes.values().cloned().collect();
+        let mut routes: Vec<_> = inner.routes.values().cloned().collect();
+        drop(inner);
+        lanes.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        routes.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        Ledger { routes, lanes }
+    }
+
+    /// The lanes with pending deliveries that are none of `kept`, in no particular order, each with why it is gone.
+    pub(super) fn strays(&self, kept: &[Lane]) -> Vec<(i64, Lane, Reason)> {
+        let lanes: HashSet<&Lane> = kept.iter().collect();
+        let routes: HashSet<&str> = kept.iter().map(|lane| &*lane.route).collect();
+        let strays = self.lanes(|lane, counts| counts.pending > 0 && !lanes.contains(lane));
+        strays
+            .into_iter()
+            .map(|(row, lane)| match routes.contains(&*lane.route) {
+                true => (row, lane, Reason::DeliveryRemoved),
+                false => (row, lane, Reason::RouteRemoved),
+            })
+            .collect()
+    }
+
+    /// Enters what a commit changed. Answers the rows whose claims end.
+    pub(super) fn apply(&self, changes: Changes) -> Vec<i64> {
+        let mut inner = self.inner();
+        for (lane, row) in changes.new_lanes {
+            inner.lane_rows.insert(lane.clone(), row);
+            inner.lanes.entry(row).or_insert((lane, LaneCounts::default()));
+        }
+        for (route, row) in changes.new_routes {
+            inner.route_rows.insert(Arc::clone(&route), row);
+            inner.routes.entry(row).or_insert((route, RouteCounts::default()));
+        }
+        for (row, change) in changes.lanes {
+            inner.kept_bytes = inner.kept_bytes.saturating_add_signed(change.kept_bytes);
+            inner.held_bytes = inner.held_bytes.saturating_add_signed(change.pending_bytes + change.dead_bytes);
+            if let Some((_, counts)) = inner.lanes.get_mut(&row) {
+                change.apply(counts);
+            }
+        }
+        for (row, change) in changes.routes {
+            if let Some((_, counts)) = inner.routes.get_mut(&row) {
+                counts.received += change.received;
+                counts.accepted += change.accepted;
+                counts.filtered += change.filtered;
+                counts.duplicate += change.duplicate;
+                counts.invalid += change.invalid;
+            }
+        }
+        changes.settled
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // A panic while it is held leaves it as it was: each change is one step.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Changes ===
+
+impl Changes {
+    pub(super) fn lane_row(&self, lane: &Lane) -> Option<i64> {
+        self.new_lanes.get(lane).copied()
+    }
+
+    pub(super) fn new_lane(&mut self, lane: Lane, row: i64) {
+        self.new_lanes.insert(lane, row);
+    }
+
+    pub(super) fn route_row(&self, route: &str) -> Option<i64> {
+        self.new_routes.get(route).copied()
+    }
+
+    pub(super) fn new_route(&mut self, route: Arc<str>, row: i64) {
+        self.new_routes.insert(route, row);
+    }
+
+    /// What changes in a lane.
+    pub(super) fn lane(&mut self, row: i64) -> &mut LaneChange {
+        self.lanes.entry(row).or_default()
+    }
+
+    /// What is added to a route.
+    pub(super) fn route(&mut self, row: i64) -> &mut RouteCounts {
+        self.routes.entry(row).or_default()
+    }
+
+    /// The row's claim ends, and what readers saw of it is old.
+    pub(super) fn settled(&mut self, row: i64) {
+        self.settled.push(row);
+    }
+
+    /// Writes the counts: one statement for each lane and route, however many deliveries the transaction was about.
+    pub(super) fn store(&self, connection: &Connection) -> rusqlite::Result<()> {
+        for (row, change) in &self.lanes {
+            connection
+                .prepare_cached(
+                    "UPDATE lane_counts SET accepted = accepted + ?2, delivered = delivered + ?3, dead = dead + ?4,
+                     pending = pending + ?5, purged = purged + ?6, replayed = replayed + ?7, kept = kept + ?8,
+                     pending_bytes = pending_bytes + ?9, dead_bytes = dead_bytes + ?10, kept_bytes = kept_bytes + ?11
+                     WHERE row = ?1",
+                )?
+                .execute(params![
+                    row,
+                    change.accepted,
+                    change.delivered,
+                    change.dead,
+                    change.pending,
+                    change.purged,
+                    change.replayed,
+                    change.kept,
+                    change.pending_bytes,
+                    change.dead_bytes,
+                    change.kept_bytes,
+                ])?;
+        }
+        for (row, change) in &self.routes {
+            connection
+                .prepare_cached(
+                    "UPDATE route_counts SET received = received + ?2, accepted = accepted + ?3, filtered = filtered + ?4,
+                     duplicate = duplicate + ?5, invalid = invalid + ?6 WHERE row = ?1",
+                )?
+                .execute(params![
+                    row,
+                    change.received.cast_signed(),
+                    change.accepted.cast_signed(),
+                    change.filtered.cast_signed(),
+                    change.duplicate.cast_signed(),
+                    change.invalid.cast_signed(),
+                ])?;
+        }
+        Ok(())
+    }
+}
+
+// === impl LaneChange ===
+
+impl LaneChange {
+    /// One more is pending, of this size.
+    pub(super) const fn to_pending(&mut self, size: i64) {
+        self.pending += 1;
+        self.pending_bytes += size;
+    }
+
+    /// One less is pending.
+    pub(super) const fn from_pending(&mut self, size: i64) {
+        self.pending -= 1;
+        self.pending_bytes -= size;
+    }
+
+    /// One more is dead.
+    pub(super) const fn to_dead(&mut self, size: i64) {
+        self.dead += 1;
+        self.dead_bytes += size;
+    }
+
+    /// One less is dead.
+    pub(super) const fn from_dead(&mut self, size: i64) {
+        self.dead -= 1;
+        self.dead_bytes -= size;
+    }
+
+    /// One more that was delivered is kept.
+    pub(super) const fn to_kept(&mut self, size: i64) {
+        self.kept += 1;
+        self.kept_bytes += size;
+    }
+
+    /// One less is kept.
+    pub(super) const fn from_kept(&mut self, size: i64) {
+        self.kept -= 1;
+        self.kept_bytes -= size;
+    }
+
+    const fn apply(&self, counts: &mut LaneCounts) {
+        counts.accepted = counts.accepted.saturating_add_signed(self.accepted);
+        counts.delivered = counts.delivered.saturating_add_signed(self.delivered);
+        counts.dead = counts.dead.saturating_add_signed(self.dead);
+        counts.pending = counts.pending.saturating_add_signed(self.pending);
+        counts.purged = counts.purged.saturating_add_signed(self.purged);
+        counts.replayed = counts.replayed.saturating_add_signed(self.replayed);
+        counts.kept = counts.kept.saturating_add_signed(self.kept);
+        counts.pending_bytes = counts.pending_bytes.saturating_add_signed(self.pending_bytes);
+        counts.dead_bytes = counts.dead_bytes.saturating_add_signed(self.dead_bytes);
+        counts.kept_bytes = counts.kept_bytes.saturating_add_signed(self.kept_bytes);
+    }
+}
