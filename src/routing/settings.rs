@@ -126,7 +126,8 @@ fn admin_token(admin: &file::Admin, ip: IpAddr, problems: &mut Problems) {
 
 impl EmbeddedQueue {
     fn compile(queue: Option<&At<file::Queue>>, problems: &mut Problems) -> Self {
-        let mut compiled = Self { path: PathBuf::from("./data"), max_bytes: None, max_age: None, max_retained: 1 << 30 };
+        let mut compiled =
+            Self { path: PathBuf::from("./data"), max_bytes: None, max_age: None, max_retained: 1 << 30 };
         let Some(At { value: file::Queue::Embedded(embedded), .. }) = queue else { return compiled };
         if let Some(path) = &embedded.path {
             if path.is_empty() {
