@@ -361,7 +361,9 @@ mod tests {
             assert_eq!(text.parse(), Ok(rate));
             assert_eq!(rate.to_string(), text);
         }
-        for text in ["", "100", "/s", "100/", "-1/s", "+1/s", "1.5/s", "100 / s", "100/S", "1/d", "1/s/s", "5000000000/s"] {
+        for text in
+            ["", "100", "/s", "100/", "-1/s", "+1/s", "1.5/s", "100 / s", "100/S", "1/d", "1/s/s", "5000000000/s"]
+        {
             assert_eq!(text.parse::<Rate>(), Err(ParseRateError), "{text}");
         }
     }

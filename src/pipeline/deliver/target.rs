@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::{BreakerPolicy, RetryPolicy, limits};
 use super::address::Address;
 use super::fields::Fields;
+use super::{BreakerPolicy, RetryPolicy, limits};
 use crate::config::{At, Problem, Problems, Rate, file};
 use crate::model::Secret;
 
@@ -161,7 +161,7 @@ mod tests {
     fn the_defaults_are_those_of_the_file() {
         let target = target(&destination(URL));
         assert_eq!((target.timeout, target.concurrency), (Duration::from_secs(30), 32));
-        assert_eq!((target.rate, target.breaker), (None, Some(BreakerPolicy::default())));
+        assert_eq!((target.rate, target.breaker.clone()), (None, Some(BreakerPolicy::default())));
         assert_eq!((target.method.as_str(), target.authority()), ("POST", "crm.internal"));
         assert_eq!((target.retry.max_attempts, target.retry.initial), (15, Duration::from_secs(1)));
     }
@@ -189,10 +189,12 @@ mod tests {
             timeout: Some(At::new(Span(Duration::ZERO), place(5))),
             concurrency: Some(At::new(0, place(6))),
             retry: file::Retry { max_attempts: Some(At::new(0, place(7))), ..Default::default() },
+            rate: Some(At::new(Rate { count: 0, per: Duration::from_secs(1) }, place(8))),
+            breaker: None,
             format: None,
         };
         let lines: Vec<u32> = problems(&file).iter().map(|problem| problem.place.line).collect();
-        assert_eq!(lines, [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(lines, [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 
     #[test]
