@@ -150,7 +150,7 @@ async fn lanes_that_stopped_leave_what_comes_to_the_next_start() {
 #[tokio::test]
 async fn a_removed_lane_is_ending_until_its_attempt_has_ended() {
     // It takes connections and says nothing.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let house = House::on(table_to(&url, ", concurrency: 1", &["stays", "goes"]));
     house.lanes.align();
@@ -158,11 +158,12 @@ async fn a_removed_lane_is_ending_until_its_attempt_has_ended() {
         let leases = house.append_as(id, "goes").await;
         house.lanes.dispatch(leases);
     }
-    house.until("an attempt", async |house| house.lanes.destinations()[0].in_flight == 1).await;
+    let (connection, _) = silent.accept().await.unwrap();
+    assert_eq!(house.lanes.destinations()[0].in_flight, 1);
     house.table.store(Arc::new(table_to(&url, ", concurrency: 1", &["stays"])));
     let ended = house.lanes.align();
     assert_eq!(house.lanes.ending(), [Lane::new("goes", "d")]);
-    drop(silent);
+    drop((silent, connection));
     for ended in ended {
         ended.cancelled().await;
     }

@@ -92,7 +92,7 @@ pub enum Breaker {
     Off(Off),
     /// Its settings.
     #[serde(rename = "mapping")]
-    On(BreakerSettings),
+    On(Box<BreakerSettings>),
 }
 
 /// `off`.

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     fn with(settings: file::BreakerSettings) -> file::Destination {
-        let breaker = Some(At::nowhere(file::Breaker::On(settings)));
+        let breaker = Some(At::nowhere(file::Breaker::On(Box::new(settings))));
         file::Destination { breaker, ..destination("https://crm.internal/") }
     }
 
