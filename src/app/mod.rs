@@ -17,4 +17,5 @@ pub mod worker;
 
 pub use assemble::{Assembly, Gateway, StartError};
 pub use configuration::{ConfigurationError, Configured, configure, configure_text};
+pub use destinations::{BreakerState, DestinationReport};
 pub use shared::Shared;
