@@ -4,6 +4,9 @@
 //! byte, which a rehearsal shows and [`Client::attempt`] sends. What comes back is an [`Answer`], and
 //! [`RetryPolicy::decide`] says what follows from it.
 //!
+//! A [`Link`](link::Link) is how it is connected to, a [`TokenSource`](oauth::TokenSource) where its access tokens come from,
+//! a [`Signer`](sign::Signer) how its requests are signed, a [`Judge`](judge::Judge) what its 2xx have to say.
+//!
 //! Deliberately absent: redirects are not followed, proxies of the environment not used, cookies not kept, and
 //! compressed responses not unpacked.
 
@@ -13,13 +16,19 @@ mod attempt;
 mod excerpt;
 mod failure;
 mod fields;
+mod guard;
+mod judge;
+mod link;
+mod oauth;
 mod outbound;
 mod retry;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod scripted;
+mod sign;
 mod target;
+mod tls;
 
 pub use address::AddressError;
 pub use answer::Answer;
