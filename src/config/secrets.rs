@@ -61,7 +61,7 @@ fn is_secret(path: &[&str]) -> bool {
     let Some((leaf, above)) = path.split_last() else { return false };
     let parent = above.last().copied().unwrap_or_default();
     resembles(leaf, &SECRET_TEXTS)
-        || (near(leaf, PRIVATE_KEY) && !NOT_PRIVATE.contains(&leaf))
+        || (near(leaf, PRIVATE_KEY) && !NOT_PRIVATE.contains(leaf))
         || above.iter().any(|key| resembles(key, &SECRETS))
         || (near(leaf, "value") && near(parent, "header"))
         || (near(parent, "headers") && CREDENTIALS.iter().any(|word| leaf.to_lowercase().contains(word)))

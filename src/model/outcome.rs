@@ -139,7 +139,9 @@ impl Reason {
             }
             Self::Oauth => "check `auth.oauth2`: the token endpoint's url, the client's id and secret, and its own log",
             Self::Timeout => "check the destination's load, or raise its `timeout`",
-            Self::BrokenResponse => "check what answers at the destination's url: it does not speak HTTP to the end",
+            Self::BrokenResponse => {
+                "check what answers at the destination's url: it does not speak HTTP to the end, or asks for a certificate of ours (`tls`)"
+            }
             Self::Unsuccessful => {
                 "the destination took the request and says that it failed: see its response, and compare it with `success`"
             }

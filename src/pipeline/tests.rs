@@ -159,7 +159,7 @@ proptest! {
         member in "[a-zA-Z0-9 é]{1,20}",
     ) {
         let body = format!(r#"{{"data":{{"id":"{member}"}}}}"#);
-        let sent = outbound(&target(file::Sign::Hmac(sign.clone())), body.as_bytes(), NOW);
+        let sent = outbound(&target(file::Sign::Hmac(Box::new(sign.clone()))), body.as_bytes(), NOW);
         let secrets: Vec<_> = sign.secrets.as_ref().unwrap().names().map(str::to_owned).collect();
         for secret in &secrets {
             prop_assert_eq!(judge(&verifier(inbound(&sign), secret, "header:Idempotency-Key"), &sent, NOW), Ok(()));

@@ -68,7 +68,7 @@ pub enum DestinationAuth {
         value: Secret,
     },
     /// `Authorization: Bearer ...` with a token that we ask for (RFC 6749, section 4.4).
-    Oauth2(OAuth2),
+    Oauth2(Box<OAuth2>),
 }
 
 /// `retry:`, exponential backoff with full jitter.

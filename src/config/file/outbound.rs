@@ -13,7 +13,7 @@ pub enum Sign {
     /// As <https://www.standardwebhooks.com> says: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
     StandardWebhooks(StandardWebhooks),
     /// RFC 2104: a keyed hash of what `content` says, in the words of a provider's `auth.hmac`.
-    Hmac(SignHmac),
+    Hmac(Box<SignHmac>),
 }
 
 /// `sign.standard_webhooks:`.

@@ -242,6 +242,10 @@ mod tests {
     async fn an_unknown_host_is_a_matter_of_dns() {
         let answer = attempt_at(&destination("http://name.invalid/")).await;
         assert_eq!(answer.outcome, Outcome::Retry(Reason::Dns), "{answer:?}");
+        let allow_private = Some(At::nowhere(false));
+        let guarded = file::Destination { allow_private, ..destination("http://name.invalid/") };
+        let answer = attempt_at(&guarded).await;
+        assert_eq!(answer.outcome, Outcome::Retry(Reason::Dns), "{answer:?}");
     }
 
     #[tokio::test]

@@ -358,7 +358,7 @@ mod tests {
     fn hmac(change: impl FnOnce(&mut file::SignHmac)) -> file::Destination {
         let mut sign = plain();
         change(&mut sign);
-        signing(file::Sign::Hmac(sign))
+        signing(file::Sign::Hmac(Box::new(sign)))
     }
 
     fn sent(file: &file::Destination, body: &'static str) -> Outbound {

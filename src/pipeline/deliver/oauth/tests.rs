@@ -32,7 +32,7 @@ fn grant(token_url: &str) -> file::OAuth2 {
 }
 
 fn with_oauth(url: &str, oauth: file::OAuth2) -> file::Destination {
-    file::Destination { auth: Some(At::nowhere(file::DestinationAuth::Oauth2(oauth))), ..destination(url) }
+    file::Destination { auth: Some(At::nowhere(file::DestinationAuth::Oauth2(Box::new(oauth)))), ..destination(url) }
 }
 
 fn token_response(token: &str, expires_in: u64) -> String {
