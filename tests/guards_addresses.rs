@@ -99,6 +99,26 @@ routes:
 }
 
 #[test]
+fn a_token_endpoint_whose_name_leads_to_this_machine_is_refused() {
+    let Some(name) = name_of_this_machine() else { return };
+    let login = Destination::start();
+    let gateway = Gateway::start(&format!(
+        "
+destinations:
+  crm:
+    url: https://crm.invalid/
+    allow_private: false
+    auth: {{ oauth2: {{ token_url: 'https://{name}:{}/', client_id: us, client_secret: hunter2 }} }}
+routes:
+  - {{ name: in, path: /in, auth: none, deliver: [{{ to: crm }}] }}
+",
+        login.address().port()
+    ));
+    gateway.post_json("/in", &json!({ "type": "t", "id": "1" }));
+    gateway.wait_for_log(&["refused_address", "no access token", "loopback"]);
+}
+
+#[test]
 fn the_token_endpoint_is_guarded_too() {
     let text = "destinations:
   crm:

@@ -29,7 +29,7 @@ pub enum Reason {
     Tls,
     /// The name leads only to addresses that `allow_private: false` refuses.
     RefusedAddress,
-    /// No access token could be had for the destination.
+    /// No access token could be had for the destination, or it refused one that the next attempt replaces.
     Oauth,
     /// The destination did not answer in time.
     Timeout,

@@ -76,6 +76,13 @@ impl Answer {
         Self { retry_after, ..Self::without_status(Outcome::Retry(reason), detail) }
     }
 
+    /// The same of a destination that refused an access token, where the next attempt has another: that the status is one
+    /// to give up on says nothing of that.
+    pub(super) fn of_a_refused_token(self) -> Self {
+        let detail = bounded(format!("{}: the access token is replaced", self.detail));
+        Self { outcome: Outcome::Retry(Reason::Oauth), detail, ..self }
+    }
+
     /// Of an attempt without a response.
     pub(super) fn failed(error: &reqwest::Error, target: &Target) -> Self {
         let outcome = failure::outcome(error);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
+use tokio::time::Instant;
 
 use super::answer::{Response, retry_after};
 use super::link::builder;
@@ -66,12 +67,16 @@ impl Client {
             Ok(unsigned) => unsigned,
             Err(error) => return Answer::not_sent(&error),
         };
-        let token = match &target.tokens {
-            None => None,
-            Some(tokens) => match tokens.token(self, now).await {
-                Ok(token) => Some(token),
-                Err(error) => return Answer::no_token(error),
-            },
+        let (token, now) = match &target.tokens {
+            None => (None, now),
+            Some(tokens) => {
+                let begun = Instant::now();
+                match tokens.token(self, now).await {
+                    // What is signed is the time at which it is sent.
+                    Ok(token) => (Some(token), now.after(begun.elapsed())),
+                    Err(error) => return Answer::no_token(error),
+                }
+            }
         };
         if let Some(token) = &token {
             unsigned.authorize(token);
@@ -94,14 +99,15 @@ impl Client {
             Ok(response) => response,
             Err(error) => return Answer::failed(&error, target),
         };
-        if let (http::StatusCode::UNAUTHORIZED, Some(tokens), Some(token)) = (response.status(), &target.tokens, token)
-        {
-            tokens.refused(token, now);
-        }
+        let refused = match (response.status(), &target.tokens, token) {
+            (StatusCode::UNAUTHORIZED, Some(tokens), Some(token)) => tokens.refused(token, now),
+            _ => false,
+        };
         let mut secrets = target.secrets().to_vec();
         secrets.extend(token.map(|token| token.secret.clone()));
         let keep = if target.judge.is_some() { RESPONSE_LIMIT } else { excerpt::needed(&secrets) };
-        Answer::received(&read(response, keep, now).await, target, &secrets)
+        let answer = Answer::received(&read(response, keep, now).await, target, &secrets);
+        if refused { answer.of_a_refused_token() } else { answer }
     }
 }
 

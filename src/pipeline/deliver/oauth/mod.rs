@@ -102,8 +102,9 @@ impl TokenSource {
         result
     }
 
-    /// The destination answered 401 to a token: it is dropped, unless another has taken its place already.
-    pub(super) fn refused(&self, token: &Arc<Token>, now: Timestamp) {
+    /// The destination answered 401 to a token: it is dropped, unless another has taken its place already. Whether the
+    /// next attempt has another.
+    pub(super) fn refused(&self, token: &Arc<Token>, now: Timestamp) -> bool {
         let mut state = self.cache().lock();
         let current = state.token.as_ref().is_some_and(|current| Arc::ptr_eq(current, token));
         let too_soon = state.dropped_at.is_some_and(|at| at <= now && now.since(at) < DROP_EVERY);
@@ -111,6 +112,7 @@ impl TokenSource {
             state.token = None;
             state.dropped_at = Some(now);
         }
+        !(current && too_soon)
     }
 
     /// Takes over what `old` knows, where it asks in the same way.

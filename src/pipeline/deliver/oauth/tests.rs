@@ -122,9 +122,12 @@ async fn a_401_drops_the_token_once_and_not_at_each_attempt() {
     let (crm, login) = both(refused, &token_response("t0ken", 3600)).await;
     let target = target(&with_oauth(&crm.url("/"), grant(&login.url("/"))));
     let client = Client::new().unwrap();
-    for (seconds, asked) in [(0, 1), (1, 2), (2, 2), (59, 2), (60, 2), (61, 3)] {
+    let (replaced, refused) = (Reason::Oauth, Reason::ClientError);
+    for (seconds, asked, reason) in
+        [(0, 1, replaced), (10, 2, refused), (20, 2, refused), (50, 2, refused), (70, 2, replaced), (80, 3, refused)]
+    {
         let answer = attempt(&client, &target, NOW.after(Duration::from_secs(seconds))).await;
-        assert_eq!((answer.outcome, answer.status), (Outcome::Retry(Reason::ClientError), Some(401)));
+        assert_eq!((answer.outcome, answer.status), (Outcome::Retry(reason), Some(401)), "after {seconds} s");
         assert_eq!(login.requests().len(), asked, "after {seconds} s");
     }
 }
@@ -137,7 +140,7 @@ async fn that_a_late_401_refuses_an_older_token_does_not_drop_the_newer() {
     let first = tokens.token(&client, NOW).await.unwrap();
     let later = NOW.after(Duration::from_secs(200));
     let second = tokens.token(&client, later).await.unwrap();
-    tokens.refused(&first, later);
+    assert!(tokens.refused(&first, later), "the next attempt has another");
     assert!(Arc::ptr_eq(&tokens.token(&client, later).await.unwrap(), &second));
 }
 
