@@ -11,9 +11,11 @@ const SECRETS: [&str; 4] = ["secret", "secrets", "password", "bearer"];
 /// Keys whose value is a secret where it is text. As a mapping, `token` is a scheme.
 const SECRET_TEXTS: [&str; 5] = ["secret", "password", "bearer", "token", "api_key"];
 
-/// The key of a private key, and those that are near to it and hold none.
+/// The key of a private key.
 const PRIVATE_KEY: &str = "client_key";
-const NOT_PRIVATE: [&str; 2] = ["client_cert", "client_id"];
+
+/// Keys that are near to those of secrets and hold none.
+const NO_SECRETS: [&str; 3] = ["client_cert", "client_id", "token_url"];
 
 /// What the name of a header field with a credential in it holds.
 const CREDENTIALS: [&str; 8] = ["auth", "token", "key", "secret", "cookie", "password", "signature", "session"];
@@ -60,8 +62,8 @@ fn is_reference(text: &str) -> bool {
 fn is_secret(path: &[&str]) -> bool {
     let Some((leaf, above)) = path.split_last() else { return false };
     let parent = above.last().copied().unwrap_or_default();
-    resembles(leaf, &SECRET_TEXTS)
-        || (near(leaf, PRIVATE_KEY) && !NOT_PRIVATE.contains(leaf))
+    let by_name = resembles(leaf, &SECRET_TEXTS) || near(leaf, PRIVATE_KEY);
+    (by_name && !NO_SECRETS.contains(leaf))
         || above.iter().any(|key| resembles(key, &SECRETS))
         || (near(leaf, "value") && near(parent, "header"))
         || (near(parent, "headers") && CREDENTIALS.iter().any(|word| leaf.to_lowercase().contains(word)))
@@ -136,6 +138,7 @@ mod tests {
         assert_eq!(hidden(&["routes", "name"], "bspk"), None);
         assert_eq!(hidden(&["tls", "client_cert"], "text"), None);
         assert_eq!(hidden(&["auth", "oauth2", "client_id"], "us"), None);
+        assert_eq!(hidden(&["auth", "oauth2", "token_url"], "https://login/"), None);
         assert_eq!(hidden(&["auth", "header", "name"], "X-Token"), None);
         assert_eq!(hidden(&["headers", "Accept"], "text/plain"), None);
     }
