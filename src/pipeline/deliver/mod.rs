@@ -4,8 +4,8 @@
 //! byte, which a rehearsal shows and [`Client::attempt`] sends. What comes back is an [`Answer`], and
 //! [`RetryPolicy::decide`] says what follows from it.
 //!
-//! A [`Link`](link::Link) is how it is connected to, a [`TokenSource`](oauth::TokenSource) where its access tokens come from,
-//! a [`Signer`](sign::Signer) how its requests are signed, a [`Judge`](judge::Judge) what its 2xx have to say.
+//! `link` is how it is connected to (`tls` and `guard`: with whom, and at which addresses), `oauth` where its access tokens
+//! come from, `sign` how its requests are signed, `judge` what its 2xx have to say.
 //!
 //! Deliberately absent: redirects are not followed, proxies of the environment not used, cookies not kept, and
 //! compressed responses not unpacked.
