@@ -54,31 +54,31 @@ impl Disk {
         self.directory.path().join("disk")
     }
 
-    /// What runs a program in there: `exec` it from a shell.
+    /// What runs a program in there. A path from the working directory would lead past the disk: that was entered outside.
     fn enter(&self) -> String {
         format!("nsenter --preserve-credentials --user --mount --target {} --wd=$PWD", self.holder.id())
     }
 
     fn run(&self, script: &str) {
+        let script = script.replace("DISK", &self.path().display().to_string());
         let status = Command::new("sh")
-            .args([
-                "-c",
-                &format!("cd '{}' && exec {} sh -c '{script}'", self.directory.path().display(), self.enter()),
-            ])
+            .args(["-c", &format!("exec {} sh -c '{script}'", self.enter())])
+            .current_dir(&self.directory)
             .stderr(Stdio::null())
             .status()
             .unwrap();
         assert!(status.success(), "{script}: {status}");
     }
 
-    /// Somebody else takes all the room that is left, to the last byte.
+    /// Somebody else takes all the room that is left, to the last byte. Twice the disk's size at most: should it be the
+    /// wrong disk, that must not be filled.
     fn fill(&self) {
-        self.run("cat /dev/zero >> disk/other 2>/dev/null; true");
+        self.run("head -c 64M /dev/zero >> DISK/other || true");
     }
 
     /// And gives it back.
     fn empty(&self) {
-        self.run("rm -f disk/other");
+        self.run("rm -f DISK/other");
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -40,6 +40,9 @@ struct Process {
     admin: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
 }
+
+/// How long a start may take: far more than one takes with everything that a test can bring.
+const START: Duration = Duration::from_secs(20);
 
 /// The binary, to run one of its commands.
 pub fn hookswitch() -> Command {
@@ -329,13 +332,20 @@ impl Process {
             }
         });
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        match addresses(stdout) {
-            Some((listening, admin)) => Ok(Self { child, listening, admin, log }),
-            None => {
+        let (sender, started) = mpsc::channel();
+        thread::spawn(move || sender.send(addresses(stdout)));
+        match started.recv_timeout(START) {
+            Ok(Some((listening, admin))) => Ok(Self { child, listening, admin, log }),
+            Ok(None) => {
                 let status = child.wait();
                 // What it said last may still be on its way through the pipe.
                 reading.join().unwrap();
                 Err(format!("({status:?}):\n{}", log.lock().unwrap().join("\n")))
+            }
+            Err(_) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(format!("(still not after {START:?}):\n{}", log.lock().unwrap().join("\n")))
             }
         }
     }

@@ -107,18 +107,18 @@ pub fn event(path: &str, id: &str, padding: usize) -> Sent {
     Sent { path: path.to_owned(), headers: Vec::new(), body: body.to_string().into_bytes(), ids: vec![id.to_owned()] }
 }
 
-/// Which of `promised` never came to a path of a destination.
+/// Which of `promised` was never taken by a destination at a path.
 pub fn missing(destination: &Destination, path: &str, promised: &BTreeSet<String>) -> Vec<String> {
     let arrived: BTreeSet<String> = destination
         .arrived()
         .iter()
-        .filter(|arrived| arrived.path == path)
+        .filter(|arrived| arrived.taken && arrived.path == path)
         .map(|arrived| arrived.json()["id"].as_str().expect("an id").to_owned())
         .collect();
     promised.difference(&arrived).cloned().collect()
 }
 
-/// Fails where one of `promised` never came to a path of a destination.
+/// Fails where one of `promised` was never taken by a destination at a path.
 pub fn assert_arrived(destination: &Destination, path: &str, promised: &BTreeSet<String>) {
     let missing = missing(destination, path, promised);
     assert!(missing.is_empty(), "{} of {} never came to {path}: {missing:?}", missing.len(), promised.len());
