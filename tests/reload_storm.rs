@@ -21,8 +21,11 @@ const SECRET: &str = "the secret";
 /// One of the configurations that follow each other: what is sent is verified by each, and each has the lanes.
 fn routes(destination: &Destination, round: usize) -> String {
     // What changes: a route beside, another secret beside, concurrency, and the order.
-    let beside =
-        if round % 3 == 0 { "  - { name: beside, path: /beside, auth: none, deliver: [{ to: two }] }\n" } else { "" };
+    let beside = if round.is_multiple_of(3) {
+        "  - { name: beside, path: /beside, auth: none, deliver: [{ to: two }] }\n"
+    } else {
+        ""
+    };
     let secrets = match round % 2 {
         0 => format!("secret: '{SECRET}'"),
         _ => format!("secrets: {{ now: '{SECRET}', next: 'other-{round}' }}"),
