@@ -66,7 +66,10 @@ fn each_fails_under_its_reason_beside_a_healthy_one_that_gets_everything() {
     let text = gateway.metrics();
     for (manner, _) in &hostile {
         let all = support::metric(&text, "hookswitch_delivery_attempts_total", &[("destination", &*manner.name())]);
-        assert_eq!(all, attempts(&text, *manner, reason(*manner)), "{manner:?} has other reasons, too: {text}");
+        // On a machine that is busy any of them may be too slow as well; and nothing else.
+        let known = attempts(&text, *manner, reason(*manner))
+            + if reason(*manner) == "timeout" { 0.0 } else { attempts(&text, *manner, "timeout") };
+        assert_eq!(all, known, "{manner:?} has other reasons, too: {text}");
     }
     for (manner, destination) in &hostile {
         eprintln!(
