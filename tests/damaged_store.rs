@@ -234,7 +234,7 @@ fn a_torn_database_starts_with_what_is_left() {
 }
 
 #[test]
-#[ignore = "known defect of src/queue: a damaged page that only an append touches refuses every event, also after a restart"]
+#[ignore = "known defect of src/queue: a damaged page that only an append touches has events refused, and no salvage is asked for"]
 fn pages_of_zeros_are_told_and_the_rest_arrives() {
     for_each_seed(8, |seed| _ = try_damage(seed, "queue.db", Damage::Zeroed, seed % 2 == 0));
 }
