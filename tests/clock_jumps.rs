@@ -146,7 +146,6 @@ fn what_was_put_off_before_a_jump_back_is_kept_and_made_at_the_latest_when_the_c
 
 /// A due time is stored as a time of day, so a clock that goes back by hours puts these off by as much.
 #[test]
-#[ignore = "a defect of the queue that is known: due times do not follow a clock that went back"]
 fn what_was_put_off_before_a_jump_back_is_made_soon() {
     let (destination, faults) = (Destination::start(), Faults::new());
     let mut gateway = start(&destination, &faults, QUICK);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use prometheus::{Gauge, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::model::{Lane, Timestamp};
 use crate::queue::{LaneCounts, Ledger, Queue, RouteCounts};
@@ -20,6 +20,7 @@ pub(super) struct DepthMetrics {
     oldest: Gauge,
     events: IntCounterVec,
     deliveries: IntCounterVec,
+    lost: IntGauge,
     scraping: Mutex<()>,
 }
 
@@ -66,8 +67,13 @@ impl DepthMetrics {
                 "Deliveries since the store was made: accepted = delivered + purged + lost + those pending + those dead.",
                 &["route", "delivery", "outcome"],
             )?,
+            lost: IntGauge::new(
+                "hookswitch_ledger_lost_deliveries",
+                "Deliveries that were accepted and are missing from the store, of which not even the lane is known.",
+            )?,
             scraping: Mutex::new(()),
         };
+        registry.register(Box::new(metrics.lost.clone()))?;
         registry.register(Box::new(metrics.oldest.clone()))?;
         Ok(metrics)
     }
@@ -95,6 +101,7 @@ impl DepthMetrics {
         for gauge in [&self.pending, &self.dead, &self.kept, &self.bytes] {
             gauge.reset();
         }
+        self.lost.set(i64::try_from(ledger.lost).unwrap_or(i64::MAX));
         self.events.reset();
         self.deliveries.reset();
         let configured: HashSet<&Lane> = table.lanes().collect();

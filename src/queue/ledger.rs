@@ -36,7 +36,7 @@ pub struct RouteCounts {
 
 /// What happened to the deliveries of a lane since the store was made, and how many there are now.
 ///
-/// `accepted = delivered + dead + pending + purged + lost`.
+/// `accepted = delivered + dead + pending + purged`, and what was lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct LaneCounts {
     /// Deliveries taken on: of new events, and of replayed events that had been delivered or were new to the lane.
@@ -70,6 +70,9 @@ pub struct Ledger {
     pub routes: Vec<(Arc<str>, RouteCounts)>,
     /// By lane, in the order of the names.
     pub lanes: Vec<(Lane, LaneCounts)>,
+    /// Deliveries that were accepted and are missing, of which not even the lane is known: a damaged log or database lost
+    /// them.
+    pub lost: u64,
 }
 
 /// A ledger beside what is really stored.
@@ -171,7 +174,13 @@ impl Audit {
             counts.difference() == 0 && self.found(lane) == stored
         });
         let known = self.found.iter().all(|(lane, _)| find(&self.ledger.lanes, lane).is_some());
-        routes && lanes && known && self.without_event == 0 && self.without_delivery == 0 && self.stuck_keys == 0
+        routes
+            && lanes
+            && known
+            && self.ledger.lost == 0
+            && self.without_event == 0
+            && self.without_delivery == 0
+            && self.stuck_keys == 0
     }
 }
 
@@ -181,7 +190,7 @@ mod tests {
 
     fn audit(counts: LaneCounts, found: Found) -> Audit {
         let lane = Lane::new("orders", "crm");
-        let ledger = Ledger { routes: Vec::new(), lanes: vec![(lane.clone(), counts)] };
+        let ledger = Ledger { lanes: vec![(lane.clone(), counts)], ..Ledger::default() };
         Audit { ledger, found: vec![(lane, found)], ..Audit::default() }
     }
 
@@ -207,6 +216,7 @@ mod tests {
             Audit { without_event: 1, ..audit(counts, found) },
             Audit { without_delivery: 1, ..audit(counts, found) },
             Audit { stuck_keys: 1, ..audit(counts, found) },
+            Audit { ledger: Ledger { lost: 1, ..audit(counts, found).ledger }, ..audit(counts, found) },
         ] {
             assert!(!wrong.is_clean());
         }

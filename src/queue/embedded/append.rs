@@ -131,15 +131,17 @@ impl Appending<'_> {
         let id = DeliveryId::of(key, &lane.delivery);
         let lane_row = self.desk.lane_row(self.changes, lane)?;
         let due_at = order::due_at(self.desk, lane_row, order_key.as_deref(), row, self.now)?;
+        let accepted_at = self.now.as_millis();
+        let sum = codec::delivery_sum(row, id.as_bytes(), lane_row, accepted_at, size, order_key.as_deref());
         self.desk
             .sql(
-                "INSERT INTO pending (row, id, lane, due_at, accepted_at, attempts, size, key)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)",
+                "INSERT INTO pending (row, id, lane, due_at, accepted_at, attempts, size, sum, key)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8)",
             )?
-            .execute(params![row, id.as_bytes(), lane_row, due_at, self.now.as_millis(), size, order_key])?;
+            .execute(params![row, id.as_bytes(), lane_row, due_at, accepted_at, size, sum, order_key])?;
         let change = self.changes.lane(lane_row);
         change.accepted += 1;
-        change.to_pending(size);
+        change.enter_pending(size);
         if due_at < BLOCKED {
             let event = Arc::clone(&new.event);
             let hold = self.desk.claims.claim(row);

@@ -56,6 +56,7 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Audit> {
     let mut ledger = Ledger {
         routes: stored_routes.into_iter().map(|(_, route, counts)| (route, counts)).collect(),
         lanes: stored_lanes.into_iter().map(|(_, lane, counts)| (lane, counts)).collect(),
+        lost: schema::numbers(connection)?.1,
     };
     ledger.routes.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     ledger.lanes.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));

@@ -10,20 +10,20 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::desk::Desk;
-use crate::model::{
-    Attempt, Attributes, DeliveryId, Event, EventKey, Headers, Outcome, Reason, Request, RequestId, Timestamp,
-};
+use super::sum::Sum;
+use crate::model::{Attempt, Attributes, DeliveryId, Event, EventKey, Outcome, Reason, Request, RequestId, Timestamp};
 
 /// A delivery with its event: the delivery's id, when it was accepted and since when its budget runs, its attempts, then
 /// what [`Record::read`] takes.
 pub(super) const SELECT_DELIVERY: &str =
     "SELECT p.id, p.accepted_at, coalesce(p.replayed_at, p.accepted_at), p.attempts,
-     e.request, e.id, e.source, e.type, e.subject, e.time, e.provider, e.route, e.data_start, e.data_length
+     e.request, e.id, e.source, e.type, e.subject, e.time, e.provider, e.route, e.data_start, e.data_length, e.key, e.sum,
+     p.row, p.lane, p.size, p.key, p.sum
      FROM pending AS p LEFT JOIN events AS e ON e.row = p.row / 1024 WHERE p.row = ?1";
 
 /// An event, as [`Record::read`] takes it.
 pub(super) const SELECT_EVENT: &str = "SELECT
-     e.request, e.id, e.source, e.type, e.subject, e.time, e.provider, e.route, e.data_start, e.data_length
+     e.request, e.id, e.source, e.type, e.subject, e.time, e.provider, e.route, e.data_start, e.data_length, e.key, e.sum
      FROM events AS e WHERE e.row = ?1";
 
 /// An event's row, without its request.
@@ -56,6 +56,9 @@ pub(super) enum CodecError {
     /// What it needs is not there.
     #[error("its {0} is missing")]
     Missing(&'static str),
+    /// Its bytes are not those that were written.
+    #[error("the checksum of its {0} does not match: bytes were altered")]
+    Altered(&'static str),
     /// SQLite cannot read it.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
@@ -63,9 +66,21 @@ pub(super) enum CodecError {
 
 /// Stores a request.
 pub(super) fn insert_request(desk: &Desk, row: i64, request: &Request) -> rusqlite::Result<()> {
+    let (path_params, headers, evidence) =
+        (json(&request.path_params)?, json(&request.headers)?, json(&request.evidence)?);
+    let sum = Sum::default()
+        .bytes(request.id.0.as_bytes())
+        .int(request.received_at.as_millis())
+        .text(&request.method)
+        .text(&request.path)
+        .text(&request.query)
+        .text(&path_params)
+        .text(&headers)
+        .text(&evidence)
+        .bytes(&request.body);
     desk.sql(
-        "INSERT INTO requests (row, id, received_at, method, path, query, path_params, headers, evidence, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO requests (row, id, received_at, method, path, query, path_params, headers, evidence, body, sum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         row,
@@ -74,10 +89,11 @@ pub(super) fn insert_request(desk: &Desk, row: i64, request: &Request) -> rusqli
         request.method,
         request.path,
         request.query,
-        json(&request.path_params)?,
-        json(&request.headers)?,
-        json(&request.evidence)?,
+        path_params,
+        headers,
+        evidence,
         &*request.body,
+        sum.stored(),
     ])?;
     Ok(())
 }
@@ -86,10 +102,13 @@ pub(super) fn insert_request(desk: &Desk, row: i64, request: &Request) -> rusqli
 pub(super) fn insert_event(desk: &Desk, row: i64, request: i64, key: EventKey, event: &Event) -> rusqlite::Result<()> {
     let Attributes { id, source, kind, subject, time, provider, route } = event.attributes();
     let data = event.data_range();
+    let (start, length) =
+        (i64::try_from(data.start).unwrap_or(i64::MAX), i64::try_from(data.len()).unwrap_or(i64::MAX));
+    let sum = event_sum(request, key.as_bytes(), event.attributes(), start, length);
     desk.sql(
         "INSERT INTO events
-         (row, request, key, id, source, type, subject, time, provider, route, data_start, data_length)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+         (row, request, key, id, source, type, subject, time, provider, route, data_start, data_length, sum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute(params![
         row,
@@ -102,28 +121,66 @@ pub(super) fn insert_event(desk: &Desk, row: i64, request: i64, key: EventKey, e
         time,
         provider,
         route,
-        i64::try_from(data.start).unwrap_or(i64::MAX),
-        i64::try_from(data.len()).unwrap_or(i64::MAX),
+        start,
+        length,
+        sum,
     ])?;
     Ok(())
 }
 
+/// The checksum of a delivery: of what never changes while it is stored.
+pub(super) fn delivery_sum(row: i64, id: &[u8], lane: i64, accepted_at: i64, size: i64, key: Option<&str>) -> i64 {
+    Sum::default().int(row).bytes(id).int(lane).int(accepted_at).int(size).maybe(key).stored()
+}
+
+fn event_sum(request: i64, key: &[u8], attributes: &Attributes, start: i64, length: i64) -> i64 {
+    let Attributes { id, source, kind, subject, time, provider, route } = attributes;
+    Sum::default()
+        .int(request)
+        .bytes(key)
+        .text(id)
+        .text(source)
+        .text(kind)
+        .maybe(subject.as_deref())
+        .maybe(time.as_deref())
+        .text(provider)
+        .text(route)
+        .int(start)
+        .int(length)
+        .stored()
+}
+
 /// Reads a request from its columns, as they stand in `SELECT * FROM requests`.
 pub(super) fn request(row: &Row<'_>) -> Result<Request, CodecError> {
-    let id: Vec<u8> = row.get("id")?;
-    let body: Vec<u8> = row.get("body")?;
-    let headers: Headers = parse("headers", &row.get::<_, String>("headers")?)?;
+    let text = |column: &str| row.get::<_, Box<str>>(column);
+    let (id, body): (Vec<u8>, Vec<u8>) = (row.get("id")?, row.get("body")?);
+    let received_at: i64 = row.get("received_at")?;
+    let (method, path, query) = (text("method")?, text("path")?, text("query")?);
+    let (path_params, headers, evidence) = (text("path_params")?, text("headers")?, text("evidence")?);
+    let sum = Sum::default().bytes(&id).int(received_at).text(&method).text(&path).text(&query).text(&path_params);
+    if sum.text(&headers).text(&evidence).bytes(&body).stored() != row.get::<_, i64>("sum")? {
+        return Err(CodecError::Altered("request"));
+    }
     Ok(Request {
         id: RequestId(Uuid::from_slice(&id).map_err(|_| CodecError::Id("request"))?),
-        received_at: Timestamp::from_millis(row.get("received_at")?),
-        method: row.get("method")?,
-        path: row.get("path")?,
-        query: row.get("query")?,
-        path_params: parse("path parameters", &row.get::<_, String>("path_params")?)?,
-        headers,
+        received_at: Timestamp::from_millis(received_at),
+        method,
+        path,
+        query,
+        path_params: parse("path parameters", &path_params)?,
+        headers: parse("headers", &headers)?,
         body: Bytes::from(body),
-        evidence: parse("evidence", &row.get::<_, String>("evidence")?)?,
+        evidence: parse("evidence", &evidence)?,
     })
+}
+
+/// Whether a delivery is what was written, by the columns of [`SELECT_DELIVERY`].
+pub(super) fn check_delivery(columns: &Row<'_>) -> Result<(), CodecError> {
+    let (row, lane, size, key): (i64, i64, i64, Option<String>) =
+        (columns.get(16)?, columns.get(17)?, columns.get(18)?, columns.get(19)?);
+    let id: Vec<u8> = columns.get(0)?;
+    let sum = delivery_sum(row, &id, lane, columns.get(1)?, size, key.as_deref());
+    if sum == columns.get::<_, i64>(20)? { Ok(()) } else { Err(CodecError::Altered("delivery")) }
 }
 
 /// Reads a delivery's id.
@@ -182,7 +239,12 @@ impl Record {
             provider: row.get(at + 6)?,
             route: row.get(at + 7)?,
         };
-        Ok(Self { request, attributes, data_start: row.get(at + 8)?, data_length: row.get(at + 9)? })
+        let (data_start, data_length): (i64, i64) = (row.get(at + 8)?, row.get(at + 9)?);
+        let key: Vec<u8> = row.get(at + 10)?;
+        if event_sum(request, &key, &attributes, data_start, data_length) != row.get::<_, i64>(at + 11)? {
+            return Err(CodecError::Altered("event"));
+        }
+        Ok(Self { request, attributes, data_start, data_length })
     }
 
     /// The event, with its request.

@@ -18,6 +18,10 @@ struct Inner {
     route_rows: HashMap<Arc<str>, i64>,
     lanes: HashMap<i64, (Lane, LaneCounts)>,
     routes: HashMap<i64, (Arc<str>, RouteCounts)>,
+    /// How many deliveries were lost of which not even the lane is known.
+    lost: u64,
+    /// How many deliveries were ever accepted, the lost ones too.
+    accepted: u64,
     /// About how many bytes what is kept of delivered deliveries takes, in all lanes.
     kept_bytes: u64,
     /// About how many bytes what is pending or dead takes, in all lanes.
@@ -53,9 +57,14 @@ pub(super) struct LaneChange {
 
 impl Counts {
     /// The counts of what a store holds.
-    pub(super) fn new(lanes: Vec<(i64, Lane, LaneCounts)>, routes: Vec<(i64, Arc<str>, RouteCounts)>) -> Self {
-        let mut inner = Inner::default();
+    pub(super) fn new(
+        lanes: Vec<(i64, Lane, LaneCounts)>,
+        routes: Vec<(i64, Arc<str>, RouteCounts)>,
+        lost: u64,
+    ) -> Self {
+        let mut inner = Inner { lost, accepted: lost, ..Inner::default() };
         for (row, lane, counts) in lanes {
+            inner.accepted += counts.accepted;
             inner.kept_bytes += counts.kept_bytes;
             inner.held_bytes += counts.pending_bytes + counts.dead_bytes;
             inner.lane_rows.insert(lane.clone(), row);
@@ -98,6 +107,11 @@ impl Counts {
         routes.into_iter().cloned().collect()
     }
 
+    /// How many deliveries were ever accepted.
+    pub(super) fn accepted(&self) -> u64 {
+        self.inner().accepted
+    }
+
     /// About how many bytes the kept deliveries take.
     pub(super) fn kept_bytes(&self) -> u64 {
         self.inner().kept_bytes
@@ -113,10 +127,11 @@ impl Counts {
         let inner = self.inner();
         let mut lanes: Vec<_> = inner.lanes.values().cloned().collect();
         let mut routes: Vec<_> = inner.routes.values().cloned().collect();
+        let lost = inner.lost;
         drop(inner);
         lanes.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         routes.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        Ledger { routes, lanes }
+        Ledger { routes, lanes, lost }
     }
 
     /// The lanes with pending deliveries that are none of `kept`, in no particular order, each with why it is gone.
@@ -145,6 +160,7 @@ impl Counts {
             inner.routes.entry(row).or_insert((route, RouteCounts::default()));
         }
         for (row, change) in changes.lanes {
+            inner.accepted = inner.accepted.saturating_add_signed(change.accepted);
             inner.kept_bytes = inner.kept_bytes.saturating_add_signed(change.kept_bytes);
             inner.held_bytes = inner.held_bytes.saturating_add_signed(change.pending_bytes + change.dead_bytes);
             if let Some((_, counts)) = inner.lanes.get_mut(&row) {
@@ -250,37 +266,37 @@ impl Changes {
 
 impl LaneChange {
     /// One more is pending, of this size.
-    pub(super) const fn to_pending(&mut self, size: i64) {
+    pub(super) const fn enter_pending(&mut self, size: i64) {
         self.pending += 1;
         self.pending_bytes += size;
     }
 
     /// One less is pending.
-    pub(super) const fn from_pending(&mut self, size: i64) {
+    pub(super) const fn leave_pending(&mut self, size: i64) {
         self.pending -= 1;
         self.pending_bytes -= size;
     }
 
     /// One more is dead.
-    pub(super) const fn to_dead(&mut self, size: i64) {
+    pub(super) const fn enter_dead(&mut self, size: i64) {
         self.dead += 1;
         self.dead_bytes += size;
     }
 
     /// One less is dead.
-    pub(super) const fn from_dead(&mut self, size: i64) {
+    pub(super) const fn leave_dead(&mut self, size: i64) {
         self.dead -= 1;
         self.dead_bytes -= size;
     }
 
     /// One more that was delivered is kept.
-    pub(super) const fn to_kept(&mut self, size: i64) {
+    pub(super) const fn enter_kept(&mut self, size: i64) {
         self.kept += 1;
         self.kept_bytes += size;
     }
 
     /// One less is kept.
-    pub(super) const fn from_kept(&mut self, size: i64) {
+    pub(super) const fn leave_kept(&mut self, size: i64) {
         self.kept -= 1;
         self.kept_bytes -= size;
     }

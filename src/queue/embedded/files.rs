@@ -45,6 +45,11 @@ impl Directory {
         self.path.join("queue.db")
     }
 
+    /// Where what was accepted is noted.
+    pub(super) fn head(&self) -> PathBuf {
+        self.path.join("head")
+    }
+
     /// Where a salvaged database is put together.
     pub(super) fn salvage(&self) -> PathBuf {
         self.path.join("queue.db.salvage")

@@ -1,8 +1,14 @@
 //! After rows were lost: what is left is put in order, what was lost is named and entered in the ledger.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
 use super::tables::{BLOCKED, SLOTS};
+use crate::model::Timestamp;
+
+/// The furthest ahead that a delivery is put off: a day, as `Retry-After` is honoured, and something for clocks.
+const LONGEST_WAIT: Duration = Duration::from_secs(25 * 60 * 60);
 
 /// How many events without deliveries are named in the log; all are counted.
 const NAMED: i64 = 1000;
@@ -13,11 +19,47 @@ const NO_DELIVERY: &str = "NOT EXISTS (SELECT 1 FROM pending WHERE row BETWEEN e
     AND NOT EXISTS (SELECT 1 FROM done WHERE row BETWEEN e.row * 1024 AND e.row * 1024 + 1023)";
 
 /// Puts a salvaged database in order.
-pub(super) fn mend(to: &Connection) -> rusqlite::Result<()> {
+pub(super) fn mend(to: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    name_lanes(to)?;
     drop_strays(to)?;
+    limit_times(to, now)?;
     free_keys(to)?;
     number(to)?;
     balance(to)
+}
+
+/// Deliveries whose lane cannot be read are kept in one of the name that is left of it, `unknown-` and the end of their ids:
+/// no configuration has it, so they become dead letters, and their events can be replayed.
+fn name_lanes(to: &Connection) -> rusqlite::Result<()> {
+    for table in ["pending", "dead", "done"] {
+        let named = to.execute(
+            &format!(
+                "INSERT INTO lanes (row, route, delivery)
+                 SELECT d.lane, coalesce(max(e.route), 'unknown'), 'unknown-' || d.lane || '-' || lower(hex(substr(d.id, 12)))
+                 FROM {table} AS d LEFT JOIN events AS e ON e.row = d.row / {SLOTS}
+                 WHERE d.lane NOT IN (SELECT row FROM lanes) GROUP BY d.lane ON CONFLICT DO NOTHING"
+            ),
+            [],
+        )?;
+        if named > 0 {
+            tracing::error!(
+                table,
+                lanes = named,
+                "to where deliveries were going cannot be read: they become dead letters of `unknown-…`, replay their events"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// No retry is further ahead than a day, so a time that is was altered.
+fn limit_times(to: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    let latest = now.after(LONGEST_WAIT).as_millis();
+    to.execute(
+        "UPDATE pending SET due_at = ?1 WHERE due_at > ?2 AND (due_at < ?3 OR key IS NULL)",
+        [now.as_millis(), latest, BLOCKED],
+    )
+    .map(|_| ())
 }
 
 /// Names the events whose deliveries were lost and removes them: nothing would ever come for them. Deliveries of which
@@ -67,7 +109,8 @@ fn free_keys(to: &Connection) -> rusqlite::Result<()> {
 /// No event number that may have been given is given again.
 fn number(to: &Connection) -> rusqlite::Result<()> {
     let sql = format!(
-        "INSERT OR REPLACE INTO numbers (row, next_event) SELECT 1, max(
+        "INSERT OR REPLACE INTO numbers (row, lost, next_event)
+         SELECT 1, coalesce((SELECT lost FROM numbers WHERE row = 1), 0), max(
          coalesce((SELECT next_event FROM numbers WHERE row = 1), 1),
          coalesce((SELECT max(row) FROM events), 0) + 1, coalesce((SELECT max(event) FROM keys), 0) + 1,
          coalesce((SELECT max(row) FROM pending), 0) / {SLOTS} + 1, coalesce((SELECT max(row) FROM dead), 0) / {SLOTS} + 1)"

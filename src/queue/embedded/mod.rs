@@ -8,6 +8,7 @@
 //! | `queue.db-wal`, `queue.db-shm` | SQLite's write-ahead log and its index; gone after an orderly close |
 //! | `lock` | nothing: who holds a lock on it has the directory |
 //! | `reserve` | nothing: it keeps room, see *No room* |
+//! | `head` | how many deliveries were ever accepted, see *After a crash* |
 //! | `queue.db.damaged` | nothing: it asks the next start for a salvage |
 //! | `queue.db.salvage` | a database being rebuilt from a damaged one; only while starting |
 //! | `queue.db.corrupt-<ms>` | a damaged database that was set aside, with its log; never read again, never deleted |
@@ -110,12 +111,18 @@
 //!
 //! Opening replays the log's complete commits and drops an incomplete one: nothing that was acknowledged is lost.
 //!
-//! A delivery whose record cannot be read (its JSON does not parse, its event is missing, a page of it is damaged) becomes
-//! a dead letter with [`Reason::Corrupt`] when it comes up, with a line in the log. The others go on. Where not even that
+//! SQLite takes the first frame of its log that does not check for the end of the log: what was committed behind a damaged
+//! one would be gone without a word. So the writer notes in `head`, after each commit and before it answers, how many
+//! deliveries were ever accepted; opening compares, and what is missing is logged and counted as lost. The note is not synced:
+//! a killed process leaves it exact, a power cut takes what the last half minute added to it, and it never says too much.
+//!
+//! Requests, events and deliveries have checksums, which are looked at whenever they are read. A delivery whose record cannot
+//! be read (a checksum does not match, its event is missing, a page of it is damaged) becomes a dead letter with [`Reason::Corrupt`] when it comes up, with a line in the log. The others go on. Where not even that
 //! can be written, because the delivery's own page is damaged, it keeps its claim, and the next start salvages.
 //!
 //! A file that is not a database, in which the structure, the counts or the ends of a table cannot be read, or in which
-//! other than the counted deliveries are pending, is salvaged when it is opened: row by row, what can still be read is copied into `queue.db.salvage`; the damaged file is renamed to
+//! other than the counted deliveries are pending, is salvaged when it is opened; one of up to 256 MiB is looked through for
+//! that (`PRAGMA quick_check`, and whether the pending deliveries are what their index says): row by row, what can still be read is copied into `queue.db.salvage`; the damaged file is renamed to
 //! `queue.db.corrupt-<ms>`, then the new one takes its place. A crash in between is mended by the next start: the
 //! salvaged file is whole exactly if `queue.db` is gone. What was lost is counted in the log by table, and events
 //! whose deliveries were lost are named. The gateway starts.
@@ -140,6 +147,7 @@ mod desk;
 mod door;
 mod failure;
 mod files;
+mod head;
 mod jobs;
 mod line;
 mod mend;
@@ -152,8 +160,10 @@ mod salvage;
 mod schema;
 mod settle;
 mod shelf;
+mod sum;
 mod tables;
 mod upkeep;
+mod verify;
 mod writer;
 
 use std::fmt;
@@ -162,6 +172,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{Audit, Lease, QueueError, Settled};
@@ -174,8 +185,10 @@ use self::counts::{Changes, Counts};
 use self::desk::Desk;
 use self::door::Door;
 use self::files::Directory;
+use self::head::{Head, Noted};
 use self::metrics::Metrics;
 use self::reader::Readers;
+use self::schema::Stock;
 use self::settle::{Settle, Verdict};
 use self::writer::Writer;
 
@@ -252,9 +265,11 @@ impl Embedded {
             }
             other => Err(other),
         });
-        let (connection, stock) = opened?;
+        let (connection, stock) = opened.map_err(|error| in_directory(error, &options.directory))?;
         let readers = Readers::new(directory.database());
-        let (claims, counts) = (Arc::<Claims>::default(), Arc::new(Counts::new(stock.lanes, stock.routes)));
+        let (head, noted) = Head::open(&directory.head());
+        let lost = stock.lost + count_missing(&connection, &stock, noted);
+        let (claims, counts) = (Arc::<Claims>::default(), Arc::new(Counts::new(stock.lanes, stock.routes, lost)));
         let door = Arc::new(Door::new(options.max_backlog));
         if let Err(error) = reserve.take() {
             door.set_trouble(Some(writer::no_reserve(&error)));
@@ -263,7 +278,7 @@ impl Embedded {
         let (commands, receiver) = mpsc::channel();
         let desk = Desk::new(connection, Arc::clone(&claims), Arc::clone(&counts), stock.next_event, metrics.clone());
         let bounds = Bounds::new(options.max_bytes, options.max_age, options.max_kept);
-        let writer = Writer::new(desk, receiver, Arc::clone(&door), clock, reserve, bounds, directory);
+        let writer = Writer::new(desk, receiver, Arc::clone(&door), clock, reserve, bounds, (head, noted), directory);
         let thread = std::thread::Builder::new()
             .name("queue-writer".to_owned())
             .spawn(move || writer.run())
@@ -349,6 +364,34 @@ impl Embedded {
         // Closed meanwhile: it is found again by the next start.
         let _ = self.commands.send(Command::Write(Write::Settle { settle, reply: None }));
     }
+}
+
+/// SQLite does not say which file it could not open.
+fn in_directory(error: QueueError, directory: &Path) -> QueueError {
+    match error {
+        QueueError::Store { detail } => QueueError::Store { detail: format!("{}: {detail}", directory.display()) },
+        other => other,
+    }
+}
+
+/// Deliveries that were accepted, as is noted outside of the database, and that the database does not know of: a log that
+/// was damaged has lost them, or the database is gone. How many.
+fn count_missing(connection: &Connection, stock: &Stock, noted: Option<Noted>) -> u64 {
+    let known = stock.lost + stock.lanes.iter().map(|(_, _, counts)| counts.accepted).sum::<u64>();
+    let lost = noted.map_or(0, |noted| noted.accepted.saturating_sub(known));
+    if lost > 0 {
+        tracing::error!(
+            lost,
+            known,
+            "deliveries that were accepted are missing: the database or its log was damaged or removed, and nothing of them is \
+             left; the audit counts them, and providers may send their events again"
+        );
+        let sql = "UPDATE numbers SET lost = lost + ?1 WHERE row = 1";
+        if let Err(error) = connection.execute(sql, [i64::try_from(lost).unwrap_or(i64::MAX)]) {
+            tracing::warn!(%error, "what is missing cannot be entered in the ledger: it is said again at the next start");
+        }
+    }
+    lost
 }
 
 impl fmt::Debug for Embedded {

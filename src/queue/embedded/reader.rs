@@ -188,6 +188,7 @@ impl Loader<'_> {
         let mut rows = statement.query([row])?;
         let columns = rows.next()?.ok_or(CodecError::Missing("row"))?;
         *id = codec::delivery_id(columns, 0)?;
+        codec::check_delivery(columns)?;
         let record = Record::read(columns, 4)?;
         let accepted_at = Timestamp::from_millis(columns.get(1)?);
         let (since, attempts) = (Timestamp::from_millis(columns.get(2)?), columns.get(3)?);

@@ -72,20 +72,20 @@ pub(super) fn row_of(
     let due_at = order::due_at(desk, lane, key.as_deref(), row, now)?;
     let history = history(desk, table, row)?;
     desk.sql(&format!(
-        "INSERT INTO pending (row, id, lane, due_at, accepted_at, replayed_at, attempts, size, key, history)
-         SELECT row, id, lane, ?2, accepted_at, ?3, 0, size, key, ?4 FROM {name} WHERE row = ?1"
+        "INSERT INTO pending (row, id, lane, due_at, accepted_at, replayed_at, attempts, size, sum, key, history)
+         SELECT row, id, lane, ?2, accepted_at, ?3, 0, size, sum, key, ?4 FROM {name} WHERE row = ?1"
     ))?
     .execute(params![row, due_at, now.as_millis(), history])?;
     desk.sql(&format!("DELETE FROM {name} WHERE row = ?1"))?.execute([row])?;
     let change = changes.lane(lane);
     change.replayed += 1;
-    change.to_pending(size);
+    change.enter_pending(size);
     match table {
         Table::Done => {
             change.accepted += 1;
-            change.from_kept(size);
+            change.leave_kept(size);
         }
-        _ => change.from_dead(size),
+        _ => change.leave_dead(size),
     }
     Ok(Replayed { id, lane: named, replayed: true, waits: due_at == BLOCKED })
 }
@@ -143,15 +143,16 @@ fn further(
     let lane_row = desk.lane_row(changes, lane)?;
     let row = free_slot(desk, event)?;
     let due_at = order::due_at(desk, lane_row, order_key.as_deref(), row, now)?;
+    let sum = codec::delivery_sum(row, id.as_bytes(), lane_row, now.as_millis(), ROW, order_key.as_deref());
     desk.sql(
-        "INSERT INTO pending (row, id, lane, due_at, accepted_at, replayed_at, attempts, size, key)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0, ?6, ?7)",
+        "INSERT INTO pending (row, id, lane, due_at, accepted_at, replayed_at, attempts, size, sum, key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0, ?6, ?7, ?8)",
     )?
-    .execute(params![row, id.as_bytes(), lane_row, due_at, now.as_millis(), ROW, order_key])?;
+    .execute(params![row, id.as_bytes(), lane_row, due_at, now.as_millis(), ROW, sum, order_key])?;
     let change = changes.lane(lane_row);
     change.accepted += 1;
     change.replayed += 1;
-    change.to_pending(ROW);
+    change.enter_pending(ROW);
     Ok(Replayed { id, lane: lane.clone(), replayed: true, waits: due_at == BLOCKED })
 }
 

@@ -10,6 +10,7 @@ use super::files::Directory;
 use super::mend;
 use super::schema::{self, OpenError, Stock};
 use super::tables::{ROW_TABLES, RowTable};
+use super::verify;
 use crate::model::Timestamp;
 use crate::queue::QueueError;
 
@@ -37,7 +38,7 @@ pub(super) fn open(
     finish_interrupted(directory, now)?;
     let path = directory.database();
     directory.prepare(&path)?;
-    let mut opened = schema::open(&path, max_size);
+    let mut opened = schema::open(&path, max_size).and_then(looked_through);
     if let Some(damage) = damage(directory, &opened) {
         // Not to be open while it is set aside.
         drop(opened);
@@ -47,6 +48,14 @@ pub(super) fn open(
     let opened = opened?;
     directory.salvage_done()?;
     Ok(opened)
+}
+
+/// A database that opens may be damaged in its middle.
+fn looked_through(opened: (Connection, Stock)) -> Result<(Connection, Stock), OpenError> {
+    match verify::look_through(&opened.0)? {
+        None => Ok(opened),
+        Some(damage) => Err(schema::damaged(damage).into()),
+    }
 }
 
 fn damage<T>(directory: &Directory, opened: &Result<T, OpenError>) -> Option<String> {
@@ -79,7 +88,7 @@ fn salvage(directory: &Directory, damage: &str, now: Timestamp) -> Result<(), Qu
     );
     directory.prepare(&new)?;
     let (connection, _) = schema::open(&new, None)?;
-    copy_all(&path, &connection).map_err(OpenError::from)?;
+    copy_all(&path, &connection, now).map_err(OpenError::from)?;
     // Closing moves the log into the file and syncs it: it is whole before the old one goes.
     connection.close().map_err(|(_, error)| OpenError::from(error))?;
     directory.rename_database(&path, &aside)?;
@@ -87,7 +96,7 @@ fn salvage(directory: &Directory, damage: &str, now: Timestamp) -> Result<(), Qu
 }
 
 /// Copies what can be read. Fails only where the new database cannot be written.
-fn copy_all(from: &Path, to: &Connection) -> rusqlite::Result<()> {
+fn copy_all(from: &Path, to: &Connection, now: Timestamp) -> rusqlite::Result<()> {
     // It is not changed: somebody may want to try with other tools.
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX);
     let Ok(source) = source else {
@@ -106,7 +115,7 @@ fn copy_all(from: &Path, to: &Connection) -> rusqlite::Result<()> {
     }
     report("keys", copy_keys(&source, to, "keys", "key, event, until")?);
     report("parked", copy_keys(&source, to, "parked", "lane, key, behind, since")?);
-    mend::mend(to)?;
+    mend::mend(to, now)?;
     to.execute_batch("COMMIT")
 }
 
@@ -141,6 +150,7 @@ fn copy_rows(source: &Connection, to: &Connection, table: &RowTable) -> rusqlite
     }
     // Too large a gap to go through: once more, from the other end.
     copied.broken_off = true;
+    next = next.max(0);
     copy_run(source, to, &format!("{read} DESC"), &insert, &mut next, &mut copied)?;
     Ok(copied)
 }
@@ -164,7 +174,7 @@ fn copy_run(
         copied.broken_off = true;
         return Ok(Run::End);
     };
-    let width = statement.column_count();
+    let (width, backward) = (statement.column_count(), read.ends_with("DESC"));
     let Ok(mut rows) = statement.query([*next]) else { return Ok(Run::Broken { progress }) };
     loop {
         let row = match rows.next() {
@@ -176,7 +186,13 @@ fn copy_run(
             return Ok(Run::Broken { progress });
         };
         let Some(Value::Integer(number)) = values.first() else { return Ok(Run::Broken { progress }) };
-        *next = number.saturating_add(1);
+        // A damaged tree leads astray, and perhaps round and round: what was passed does not come again.
+        if *number < *next {
+            return Ok(Run::Broken { progress });
+        }
+        if !backward {
+            *next = number.saturating_add(1);
+        }
         progress = true;
         store(to, insert, values, copied)?;
     }

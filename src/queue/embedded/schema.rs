@@ -30,6 +30,8 @@ pub(super) struct Stock {
     pub(super) routes: Vec<(i64, Arc<str>, RouteCounts)>,
     /// The first event number that was never given.
     pub(super) next_event: i64,
+    /// How many deliveries were lost of which not even the lane is known.
+    pub(super) lost: u64,
 }
 
 /// Why a store could not be opened.
@@ -117,7 +119,7 @@ fn set_up(connection: &Connection, path: &Path, max_size: Option<u64>) -> Result
 }
 
 /// What is salvaged.
-fn damaged(detail: String) -> rusqlite::Error {
+pub(super) fn damaged(detail: String) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB), Some(detail))
 }
 
@@ -155,8 +157,8 @@ fn take_stock(connection: &Connection) -> rusqlite::Result<Stock> {
     if pending.unsigned_abs() != counted {
         return Err(damaged(format!("{pending} deliveries are pending, and the ledger says {counted}")));
     }
-    let next_event = connection.query_row("SELECT next_event FROM numbers WHERE row = 1", [], |row| row.get(0))?;
-    Ok(Stock { lanes, routes: routes(connection)?, next_event })
+    let (next_event, lost) = numbers(connection)?;
+    Ok(Stock { lanes, routes: routes(connection)?, next_event, lost })
 }
 
 fn read_through(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
@@ -164,6 +166,13 @@ fn read_through(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     let mut rows = statement.query([])?;
     while rows.next()?.is_some() {}
     Ok(())
+}
+
+/// The next event number, and how many deliveries were lost of which not even the lane is known.
+pub(super) fn numbers(connection: &Connection) -> rusqlite::Result<(i64, u64)> {
+    connection.query_row("SELECT next_event, lost FROM numbers WHERE row = 1", [], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+    })
 }
 
 /// Every lane with its row and its counts.

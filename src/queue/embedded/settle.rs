@@ -78,13 +78,13 @@ pub(super) fn bury(
     now: Timestamp,
 ) -> rusqlite::Result<Settled> {
     desk.sql(
-        "INSERT INTO dead (row, id, lane, accepted_at, replayed_at, attempts, size, key, history, reason, died_at)
-         SELECT row, id, lane, accepted_at, replayed_at, attempts, size, key, history, ?2, ?3
+        "INSERT INTO dead (row, id, lane, accepted_at, replayed_at, attempts, size, sum, key, history, reason, died_at)
+         SELECT row, id, lane, accepted_at, replayed_at, attempts, size, sum, key, history, ?2, ?3
          FROM pending WHERE row = ?1",
     )?
     .execute(params![row, reason.as_str(), at.as_millis()])?;
     let Some(Pending { lane, size, key }) = remove_pending(desk, changes, row)? else { return Ok(LATE) };
-    changes.lane(lane).to_dead(size);
+    changes.lane(lane).enter_dead(size);
     let mut parked = false;
     if let Some(key) = key.as_deref().filter(|_| park) {
         order::park(desk, lane, key, row, now)?;
@@ -108,7 +108,7 @@ fn made(
     let Some(Pending { lane, size, key }) = remove_pending(desk, changes, row)? else { return Ok(LATE) };
     changes.lane(lane).delivered += 1;
     match keep_until {
-        Some(_) => changes.lane(lane).to_kept(size),
+        Some(_) => changes.lane(lane).enter_kept(size),
         None => shelf::release_event(desk, row)?,
     }
     let next_is_due = order::promote(desk, lane, key.as_deref(), now)?;
@@ -162,7 +162,7 @@ fn made_late(
     let Some((lane, size)) = remove_dead(desk, changes, row)? else { return Ok(()) };
     changes.lane(lane).delivered += 1;
     match keep_until {
-        Some(_) => changes.lane(lane).to_kept(size),
+        Some(_) => changes.lane(lane).enter_kept(size),
         None => shelf::release_event(desk, row)?,
     }
     Ok(())
@@ -175,7 +175,7 @@ pub(super) fn remove_dead(desk: &Desk, changes: &mut Changes, row: i64) -> rusql
         .query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     if let Some((lane, size)) = removed {
-        changes.lane(lane).from_dead(size);
+        changes.lane(lane).leave_dead(size);
     }
     Ok(removed)
 }
@@ -187,7 +187,7 @@ fn remove_pending(desk: &Desk, changes: &mut Changes, row: i64) -> rusqlite::Res
         .query_row([row], |row| Ok(Pending { lane: row.get(0)?, size: row.get(1)?, key: row.get(2)? }))
         .optional()?;
     if let Some(Pending { lane, size, .. }) = &removed {
-        changes.lane(*lane).from_pending(*size);
+        changes.lane(*lane).leave_pending(*size);
     }
     Ok(removed)
 }

@@ -16,9 +16,9 @@ pub(super) fn put(
     keep_until: Timestamp,
 ) -> rusqlite::Result<()> {
     desk.sql(&format!(
-        "INSERT INTO done (row, id, lane, accepted_at, replayed_at, attempts, size, key, history,
+        "INSERT INTO done (row, id, lane, accepted_at, replayed_at, attempts, size, sum, key, history,
          began_at, took, status, keep_until)
-         SELECT row, id, lane, accepted_at, replayed_at, ?2, size, key, history, ?3, ?4, ?5, ?6
+         SELECT row, id, lane, accepted_at, replayed_at, ?2, size, sum, key, history, ?3, ?4, ?5, ?6
          FROM {table} WHERE row = ?1"
     ))?
     .execute(params![
@@ -47,7 +47,7 @@ pub(super) fn clear(desk: &Desk, changes: &mut Changes, now: Timestamp, most: u6
         }
         surplus -= size;
         desk.sql("DELETE FROM done WHERE row = ?1")?.execute([row])?;
-        changes.lane(lane).from_kept(size);
+        changes.lane(lane).leave_kept(size);
         release_event(desk, row)?;
         cleared += 1;
     }

@@ -37,12 +37,13 @@ CREATE TABLE route_counts (
 CREATE TABLE requests (
     row INTEGER PRIMARY KEY, id BLOB NOT NULL, received_at INTEGER NOT NULL,
     method TEXT NOT NULL, path TEXT NOT NULL, query TEXT NOT NULL, path_params TEXT NOT NULL,
-    headers TEXT NOT NULL, evidence TEXT NOT NULL, body BLOB NOT NULL
+    headers TEXT NOT NULL, evidence TEXT NOT NULL, sum INTEGER NOT NULL, body BLOB NOT NULL
 ) STRICT;
 CREATE TABLE events (
     row INTEGER PRIMARY KEY, request INTEGER NOT NULL, key BLOB NOT NULL,
     id TEXT NOT NULL, source TEXT NOT NULL, type TEXT NOT NULL, subject TEXT, time TEXT,
-    provider TEXT NOT NULL, route TEXT NOT NULL, data_start INTEGER NOT NULL, data_length INTEGER NOT NULL
+    provider TEXT NOT NULL, route TEXT NOT NULL, data_start INTEGER NOT NULL, data_length INTEGER NOT NULL,
+    sum INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE keys (
     key BLOB NOT NULL, event INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (key, event)
@@ -51,19 +52,19 @@ CREATE INDEX keys_by_until ON keys (until) WHERE until > 0;
 CREATE TABLE pending (
     row INTEGER PRIMARY KEY, id BLOB NOT NULL, lane INTEGER NOT NULL, due_at INTEGER NOT NULL,
     accepted_at INTEGER NOT NULL, replayed_at INTEGER, attempts INTEGER NOT NULL, size INTEGER NOT NULL,
-    key TEXT, history TEXT
+    sum INTEGER NOT NULL, key TEXT, history TEXT
 ) STRICT;
 CREATE INDEX pending_by_due ON pending (lane, due_at, row);
 CREATE INDEX pending_by_key ON pending (lane, key, due_at, row) WHERE key IS NOT NULL;
 CREATE TABLE dead (
     row INTEGER PRIMARY KEY, id BLOB NOT NULL, lane INTEGER NOT NULL,
     accepted_at INTEGER NOT NULL, replayed_at INTEGER, attempts INTEGER NOT NULL, size INTEGER NOT NULL,
-    key TEXT, history TEXT, reason TEXT NOT NULL, died_at INTEGER NOT NULL
+    sum INTEGER NOT NULL, key TEXT, history TEXT, reason TEXT NOT NULL, died_at INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE done (
     row INTEGER PRIMARY KEY, id BLOB NOT NULL, lane INTEGER NOT NULL,
     accepted_at INTEGER NOT NULL, replayed_at INTEGER, attempts INTEGER NOT NULL, size INTEGER NOT NULL,
-    key TEXT, history TEXT, began_at INTEGER NOT NULL, took INTEGER NOT NULL, status INTEGER,
+    sum INTEGER NOT NULL, key TEXT, history TEXT, began_at INTEGER NOT NULL, took INTEGER NOT NULL, status INTEGER,
     keep_until INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX done_by_end ON done (keep_until);
@@ -76,8 +77,8 @@ CREATE TABLE jobs (
     began_at INTEGER NOT NULL, done_at INTEGER, behind INTEGER NOT NULL, examined INTEGER NOT NULL,
     total INTEGER NOT NULL, changed INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE numbers (row INTEGER PRIMARY KEY, next_event INTEGER NOT NULL) STRICT;
-INSERT INTO numbers (row, next_event) VALUES (1, 1);
+CREATE TABLE numbers (row INTEGER PRIMARY KEY, next_event INTEGER NOT NULL, lost INTEGER NOT NULL) STRICT;
+INSERT INTO numbers (row, next_event, lost) VALUES (1, 1, 0);
 CREATE TABLE probe (row INTEGER PRIMARY KEY, filler BLOB NOT NULL) STRICT;
 ";
 
@@ -96,23 +97,26 @@ pub(super) const ROW_TABLES: [RowTable; 10] = [
         columns: "accepted, delivered, dead, pending, purged, lost, replayed, kept, pending_bytes, dead_bytes, kept_bytes",
     },
     RowTable { name: "route_counts", columns: "route, received, accepted, filtered, duplicate, invalid" },
-    RowTable { name: "numbers", columns: "next_event" },
+    RowTable { name: "numbers", columns: "next_event, lost" },
     RowTable {
         name: "requests",
-        columns: "id, received_at, method, path, query, path_params, headers, evidence, body",
+        columns: "id, received_at, method, path, query, path_params, headers, evidence, sum, body",
     },
     RowTable {
         name: "events",
-        columns: "request, key, id, source, type, subject, time, provider, route, data_start, data_length",
+        columns: "request, key, id, source, type, subject, time, provider, route, data_start, data_length, sum",
     },
-    RowTable { name: "pending", columns: "id, lane, due_at, accepted_at, replayed_at, attempts, size, key, history" },
+    RowTable {
+        name: "pending",
+        columns: "id, lane, due_at, accepted_at, replayed_at, attempts, size, sum, key, history",
+    },
     RowTable {
         name: "dead",
-        columns: "id, lane, accepted_at, replayed_at, attempts, size, key, history, reason, died_at",
+        columns: "id, lane, accepted_at, replayed_at, attempts, size, sum, key, history, reason, died_at",
     },
     RowTable {
         name: "done",
-        columns: "id, lane, accepted_at, replayed_at, attempts, size, key, history, began_at, took, status, keep_until",
+        columns: "id, lane, accepted_at, replayed_at, attempts, size, sum, key, history, began_at, took, status, keep_until",
     },
     RowTable { name: "jobs", columns: "action, selection, state, began_at, done_at, behind, examined, total, changed" },
 ];

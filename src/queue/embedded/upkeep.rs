@@ -1,5 +1,7 @@
 //! What takes long, in steps: between two of them appends go on.
 
+use std::time::Duration;
+
 use rusqlite::params;
 
 use super::command::Reply;
@@ -7,6 +9,7 @@ use super::counts::Changes;
 use super::desk::Desk;
 use super::failure::queue_error;
 use super::settle::{self, Burial};
+use super::tables::BLOCKED;
 use super::{order, shelf};
 use crate::model::{Lane, Reason, Timestamp};
 use crate::queue::{Forgotten, Retired};
@@ -21,6 +24,8 @@ pub(super) enum Chore {
     Retire { kept: Vec<Lane>, at: Timestamp, reply: Reply<Vec<Retired>> },
     /// Empty them, one after the other.
     Empty(Emptying, Reply<Vec<Retired>>),
+    /// Has what was put off before the clock went back follow it.
+    TurnBack { by: Duration, now: Timestamp, behind: i64 },
     /// Forget keys, then what was kept long enough.
     Forget { now: Timestamp, most: u64, done: Forgotten, keys: bool, reply: Option<Reply<Forgotten>> },
 }
@@ -54,6 +59,11 @@ impl Chore {
         Self::Forget { now, most, done, keys: false, reply: None }
     }
 
+    /// Moves what is due later than `now` by as much as the clock went back.
+    pub(super) const fn turn_back(by: Duration, now: Timestamp) -> Self {
+        Self::TurnBack { by, now, behind: -1 }
+    }
+
     /// Does one step and commits it; answers after the last. The chore where there is more to do.
     pub(super) fn step(self, desk: &mut Desk) -> Option<Self> {
         match self {
@@ -67,6 +77,13 @@ impl Chore {
                 Ok(()) if !emptying.lanes.is_empty() => Some(Self::Empty(emptying, reply)),
                 Ok(()) => answer(Some(reply), Ok(emptying.done)),
                 Err(error) => answer(Some(reply), Err(error)),
+            },
+            Self::TurnBack { by, now, behind } => match turn_back(desk, by, now, behind) {
+                Ok(last) => last.map(|behind| Self::TurnBack { by, now, behind }),
+                Err(error) => {
+                    tracing::error!(%error, "retries that were put off before the clock went back wait too long");
+                    None
+                }
             },
             Self::Forget { now, most, mut done, keys, reply } => {
                 let step = if keys { forget(desk, now) } else { clear(desk, now, most) };
@@ -155,6 +172,22 @@ pub(super) fn end_window(desk: &Desk, key: &[u8], event: i64) -> rusqlite::Resul
         false => "DELETE FROM keys WHERE key = ?1 AND event = ?2",
     };
     desk.sql(sql)?.execute(params![key, event]).map(|_| ())
+}
+
+/// Goes on behind a row. The last one that was looked at; `None` at the end.
+fn turn_back(desk: &mut Desk, by: Duration, now: Timestamp, behind: i64) -> rusqlite::Result<Option<i64>> {
+    let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    desk.transact(|desk, _| {
+        let rows: Vec<(i64, i64)> = desk
+            .sql("SELECT row, due_at FROM pending WHERE row > ?1 ORDER BY row LIMIT ?2")?
+            .query_map([behind, STEP], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        for (row, due_at) in rows.iter().filter(|(_, due_at)| *due_at > now.as_millis() && *due_at < BLOCKED) {
+            let due_at = due_at.saturating_sub(by).max(now.as_millis());
+            desk.sql("UPDATE pending SET due_at = ?2 WHERE row = ?1")?.execute([*row, due_at])?;
+        }
+        Ok(rows.last().map(|(row, _)| *row))
+    })
 }
 
 fn clear(desk: &mut Desk, now: Timestamp, most: u64) -> rusqlite::Result<u64> {

@@ -12,6 +12,7 @@ use super::desk::{Desk, Done};
 use super::door::Door;
 use super::failure::{is_damage, queue_error};
 use super::files::Directory;
+use super::head::{Head, Noted};
 use super::reserve::Reserve;
 use super::upkeep::Chore;
 use crate::model::{Clock, Timestamp};
@@ -26,6 +27,8 @@ const IDLE: Duration = Duration::from_millis(250);
 /// The pauses before what failed is tried again.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// By how much the clock must go back at once for retries to follow it: less is made good by waiting.
+const SET_BACK: Duration = Duration::from_secs(60);
 /// How many steps of giving pages back come between two tries for the reserve: as much as that is.
 const RECLAIMING_STEPS: usize = 8;
 /// How many bytes of what was delivered are given up with each try for room, at least.
@@ -49,6 +52,11 @@ pub(super) struct Writer {
     closing: Option<Reply<()>>,
     reserve: Reserve,
     bounds: Bounds,
+    head: Head,
+    /// What it says.
+    noted: Option<Noted>,
+    /// The latest time that the clock has shown.
+    latest: Timestamp,
     /// Dropped last: the directory is let go once the database is closed.
     directory: Directory,
 }
@@ -63,15 +71,17 @@ enum Woken {
 // === impl Writer ===
 
 impl Writer {
-    pub(super) const fn new(
+    pub(super) fn new(
         desk: Desk,
         commands: Receiver<Command>,
         door: Arc<Door>,
         clock: Arc<dyn Clock>,
         reserve: Reserve,
         bounds: Bounds,
+        (head, noted): (Head, Option<Noted>),
         directory: Directory,
     ) -> Self {
+        let latest = noted.map_or_else(|| clock.now(), |noted| noted.at);
         Self {
             desk,
             commands,
@@ -85,6 +95,9 @@ impl Writer {
             closing: None,
             reserve,
             bounds,
+            head,
+            noted,
+            latest,
             directory,
         }
     }
@@ -95,6 +108,7 @@ impl Writer {
             self.try_again_at = Some(Instant::now() + self.pause);
         }
         while self.closing.is_none() {
+            self.watch_clock();
             match self.wait() {
                 Woken::Command(first) => self.serve(first),
                 Woken::Nothing => {}
@@ -183,12 +197,37 @@ impl Writer {
         self.untidy = true;
         match self.desk.commit(&group, now) {
             Ok(done) => {
+                // Before anybody hears of it: what is acknowledged is noted.
+                self.note(now);
                 group.into_iter().zip(done).for_each(|(write, done)| self.succeeded(write, done));
                 self.make_room(now);
             }
             // One that cannot be stored must not take the others with it.
             Err(_) if group.len() > 1 => group.into_iter().for_each(|write| self.commit(vec![write])),
             Err(error) => group.into_iter().for_each(|write| self.failed(write, &error)),
+        }
+    }
+
+    /// Notes what was accepted, where that is more than what is noted.
+    fn note(&mut self, now: Timestamp) {
+        let accepted = self.desk.counts.accepted();
+        if self.noted.is_none_or(|noted| noted.accepted != accepted) {
+            let noted = Noted { accepted, at: now };
+            self.head.write(noted);
+            self.noted = Some(noted);
+        }
+    }
+
+    /// A clock that went back leaves retries in a future that may be hours away: they follow it.
+    fn watch_clock(&mut self) {
+        let now = self.clock.now();
+        let back = self.latest.since(now);
+        if back >= SET_BACK {
+            tracing::warn!(seconds = back.as_secs(), "the clock went back: what waits for its time follows it");
+            self.chores.push_back(Chore::turn_back(back, now));
+            self.latest = now;
+        } else {
+            self.latest = self.latest.max(now);
         }
     }
 
@@ -230,6 +269,10 @@ impl Writer {
         }
         match write {
             Write::Append { reply, .. } => {
+                if is_damage(error) {
+                    tracing::error!(%error, "an event cannot be stored, because the database is damaged: restart the gateway");
+                    self.found_damage();
+                }
                 let error = queue_error(error);
                 self.door.set_trouble(Some(error.clone()));
                 drop(reply.send(Err(error)));
