@@ -102,7 +102,8 @@ impl DepthMetrics {
             self.lane(lane, &ledger.lane(lane));
         }
         let has_any = |counts: &LaneCounts| counts.pending > 0 || counts.dead > 0 || counts.kept > 0;
-        for (lane, counts) in ledger.lanes.iter().filter(|(lane, counts)| !configured.contains(lane) && has_any(counts)) {
+        for (lane, counts) in ledger.lanes.iter().filter(|(lane, counts)| !configured.contains(lane) && has_any(counts))
+        {
             self.lane(lane, counts);
         }
         for route in table.routes() {

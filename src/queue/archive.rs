@@ -37,11 +37,7 @@ pub trait Archive: Send + Sync + std::fmt::Debug + 'static {
 
     /// Order keys that wait behind a dead letter, in the order of lanes and keys: those after `after` where a page was
     /// read already.
-    fn parked(
-        &self,
-        after: Option<(Lane, Box<str>)>,
-        max: usize,
-    ) -> BoxFuture<'_, Result<Vec<ParkedKey>, QueueError>>;
+    fn parked(&self, after: Option<(Lane, Box<str>)>, max: usize) -> BoxFuture<'_, Result<Vec<ParkedKey>, QueueError>>;
 
     /// Counts what is stored, and puts it beside what the ledger says. Reads all of it: seconds for millions.
     fn audit(&self) -> BoxFuture<'_, Result<Audit, QueueError>>;

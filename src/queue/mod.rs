@@ -73,12 +73,7 @@ pub trait Queue: Send + Sync + std::fmt::Debug + 'static {
     ) -> BoxFuture<'_, Result<Settled, QueueError>>;
 
     /// Puts a delivery off until `at`, with the attempt that failed. Nothing of it stays in memory.
-    fn retry_at(
-        &self,
-        lease: Lease,
-        at: Timestamp,
-        attempt: Attempt,
-    ) -> BoxFuture<'_, Result<Settled, QueueError>>;
+    fn retry_at(&self, lease: Lease, at: Timestamp, attempt: Attempt) -> BoxFuture<'_, Result<Settled, QueueError>>;
 
     /// Ends a delivery that cannot be made: it waits among the dead letters.
     fn dead_letter(&self, lease: Lease, death: Death) -> BoxFuture<'_, Result<Settled, QueueError>>;

@@ -60,7 +60,7 @@ pub struct Limits {
 
 impl Settings {
     /// Compiles the settings of a file; problems come with defaults in their place.
-    pub(super) fn compile(file: &file::ConfigFile, problems: &mut Problems) -> Self {
+    pub fn compile(file: &file::ConfigFile, problems: &mut Problems) -> Self {
         let listen = address(file.listen.as_ref(), SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 8080), problems);
         let admin_listen =
             address(file.admin.listen.as_ref(), SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9090), problems);
@@ -126,7 +126,8 @@ fn admin_token(admin: &file::Admin, ip: IpAddr, problems: &mut Problems) {
 
 impl EmbeddedQueue {
     fn compile(queue: Option<&At<file::Queue>>, problems: &mut Problems) -> Self {
-        let mut compiled = Self { path: PathBuf::from("./data"), max_bytes: None, max_age: None, max_retained: 1 << 30 };
+        let mut compiled =
+            Self { path: PathBuf::from("./data"), max_bytes: None, max_age: None, max_retained: 1 << 30 };
         let Some(At { value: file::Queue::Embedded(embedded), .. }) = queue else { return compiled };
         if let Some(path) = &embedded.path {
             if path.is_empty() {

@@ -97,7 +97,8 @@ fn follow(lane: &Lane, settled: Settled, now: Timestamp, wake: &Wake) {
     }
     if settled.parked {
         tracing::error!(
-            route = &*lane.route, delivery = &*lane.delivery,
+            route = &*lane.route,
+            delivery = &*lane.delivery,
             "an order key is parked: what comes after the dead letter waits; `hookswitch keys list` names the key, replay the \
              dead letter or `hookswitch keys release` it"
         );

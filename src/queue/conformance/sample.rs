@@ -59,7 +59,13 @@ pub fn append(events: &[Wanted]) -> Append {
         path_params: vec![("shop".into(), "7".into())],
         headers: [("Content-Type", "application/json"), ("X-Twice", "a"), ("X-Twice", "b")].into_iter().collect(),
         body: Bytes::from(body),
-        evidence: Evidence { scheme: "hmac".into(), secret: Some("new".into()), skew_ms: Some(-42), attempt: Some(2), configuration: "5eed".into() },
+        evidence: Evidence {
+            scheme: "hmac".into(),
+            secret: Some("new".into()),
+            skew_ms: Some(-42),
+            attempt: Some(2),
+            configuration: "5eed".into(),
+        },
     });
     let events = events.iter().zip(ranges).map(|(wanted, range)| {
         let value = serde_json::from_slice(&request.body[range.clone()]).unwrap();

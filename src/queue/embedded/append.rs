@@ -54,8 +54,7 @@ pub(super) fn append(
 ) -> rusqlite::Result<Appended> {
     let share = request_weight(batch) / batch.events.len().max(1) + OVERHEAD;
     let mut appending = Appending { desk, changes, batch, request: None, share, leases: Vec::new(), now };
-    let admissions: Vec<_> =
-        batch.events.iter().map(|new| appending.event(new)).collect::<rusqlite::Result<_>>()?;
+    let admissions: Vec<_> = batch.events.iter().map(|new| appending.event(new)).collect::<rusqlite::Result<_>>()?;
     let leases = appending.leases;
     count(desk, changes, &batch.route, batch.tally, &admissions)?;
     Ok(Appended { admissions, leases })

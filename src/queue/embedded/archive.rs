@@ -6,9 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Embedded, audit, browse};
 use crate::model::{DeliveryId, Lane};
-use crate::queue::{
-    Archive, Audit, DeliveryRecord, EventRecord, Page, ParkedKey, QueueError, Selection, StoredEvent,
-};
+use crate::queue::{Archive, Audit, DeliveryRecord, EventRecord, Page, ParkedKey, QueueError, Selection, StoredEvent};
 
 impl Archive for Embedded {
     fn events(
@@ -38,11 +36,7 @@ impl Archive for Embedded {
         Box::pin(self.readers.read(move |connection| browse::delivery(connection, id)))
     }
 
-    fn parked(
-        &self,
-        after: Option<(Lane, Box<str>)>,
-        max: usize,
-    ) -> BoxFuture<'_, Result<Vec<ParkedKey>, QueueError>> {
+    fn parked(&self, after: Option<(Lane, Box<str>)>, max: usize) -> BoxFuture<'_, Result<Vec<ParkedKey>, QueueError>> {
         Box::pin(self.readers.read(move |connection| browse::parked(connection, after.as_ref(), max)))
     }
 

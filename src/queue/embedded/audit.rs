@@ -15,9 +15,8 @@ pub(super) fn stopped(path: &Path) -> Result<Audit, QueueError> {
     // Not read-only: after a crash the log has to be taken into account, for which SQLite makes its index anew.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| queue_error(&error))?;
-    let format: i64 = connection
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(|error| queue_error(&error))?;
+    let format: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(|error| queue_error(&error))?;
     if format != schema::FORMAT {
         let detail = format!("{} has format {format}, this is {}", path.display(), schema::FORMAT);
         return Err(QueueError::Store { detail });

@@ -8,9 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use super::codec::{self, CodecError, Record};
 use super::tables::{BLOCKED, event_of, slots};
 use crate::model::{Attempt, DeliveryId, EventKey, Lane, Timestamp};
-use crate::queue::{
-    DeliveryRecord, EventHead, EventRecord, Page, ParkedKey, Selection, State, StateKind, StoredEvent,
-};
+use crate::queue::{DeliveryRecord, EventHead, EventRecord, Page, ParkedKey, Selection, State, StateKind, StoredEvent};
 
 /// How many rows are looked through for a page.
 const EXAMINED: i64 = 10_000;
@@ -203,11 +201,8 @@ fn of_event(connection: &Connection, event: i64) -> rusqlite::Result<Vec<Deliver
     let (first, last) = slots(event);
     let mut records = Vec::new();
     for state in StateKind::ALL {
-        let sql = format!(
-            "SELECT {COMMON}, {} FROM {} AS d {JOINS} WHERE d.row BETWEEN ?1 AND ?2",
-            own(state),
-            table(state)
-        );
+        let sql =
+            format!("SELECT {COMMON}, {} FROM {} AS d {JOINS} WHERE d.row BETWEEN ?1 AND ?2", own(state), table(state));
         let mut statement = connection.prepare_cached(&sql)?;
         let found = statement.query_map([first, last], |row| record(row, state))?;
         records.extend(found.collect::<rusqlite::Result<Vec<_>>>()?);
@@ -256,8 +251,7 @@ fn selected(
         return Ok(None);
     }
     let count = |kind| deliveries.iter().filter(|record| record.state.kind() == kind).fold(0_u32, |count, _| count + 1);
-    let (pending, delivered, dead) =
-        (count(StateKind::Pending), count(StateKind::Delivered), count(StateKind::Dead));
+    let (pending, delivered, dead) = (count(StateKind::Pending), count(StateKind::Delivered), count(StateKind::Dead));
     Ok(Some(EventRecord { head, received_at, pending, delivered, dead }))
 }
 
@@ -302,9 +296,7 @@ fn record(row: &Row<'_>, state: StateKind) -> rusqlite::Result<DeliveryRecord> {
             history.push(last);
             State::Delivered { at, keep_until: Timestamp::from_millis(row.get(16)?) }
         }
-        StateKind::Dead => {
-            State::Dead { at: Timestamp::from_millis(row.get(12)?), reason: codec::reason(&text(13)?) }
-        }
+        StateKind::Dead => State::Dead { at: Timestamp::from_millis(row.get(12)?), reason: codec::reason(&text(13)?) },
     };
     let surplus = history.len().saturating_sub(Attempt::KEPT);
     history.drain(..surplus);

@@ -10,11 +10,14 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::desk::Desk;
-use crate::model::{Attempt, Attributes, DeliveryId, Event, EventKey, Headers, Outcome, Reason, Request, RequestId, Timestamp};
+use crate::model::{
+    Attempt, Attributes, DeliveryId, Event, EventKey, Headers, Outcome, Reason, Request, RequestId, Timestamp,
+};
 
 /// A delivery with its event: the delivery's id, when it was accepted and since when its budget runs, its attempts, then
 /// what [`Record::read`] takes.
-pub(super) const SELECT_DELIVERY: &str = "SELECT p.id, p.accepted_at, coalesce(p.replayed_at, p.accepted_at), p.attempts,
+pub(super) const SELECT_DELIVERY: &str =
+    "SELECT p.id, p.accepted_at, coalesce(p.replayed_at, p.accepted_at), p.attempts,
      e.request, e.id, e.source, e.type, e.subject, e.time, e.provider, e.route, e.data_start, e.data_length
      FROM pending AS p LEFT JOIN events AS e ON e.row = p.row / 1024 WHERE p.row = ?1";
 
@@ -80,13 +83,7 @@ pub(super) fn insert_request(desk: &Desk, row: i64, request: &Request) -> rusqli
 }
 
 /// Stores an event of the request in row `request`.
-pub(super) fn insert_event(
-    desk: &Desk,
-    row: i64,
-    request: i64,
-    key: EventKey,
-    event: &Event,
-) -> rusqlite::Result<()> {
+pub(super) fn insert_event(desk: &Desk, row: i64, request: i64, key: EventKey, event: &Event) -> rusqlite::Result<()> {
     let Attributes { id, source, kind, subject, time, provider, route } = event.attributes();
     let data = event.data_range();
     desk.sql(

@@ -32,8 +32,7 @@ fn drop_strays(to: &Connection) -> rusqlite::Result<()> {
     // A damaged page may show what a delivery was before. What is pending is to be made.
     to.execute("DELETE FROM dead WHERE row IN (SELECT row FROM pending)", [])?;
     to.execute("DELETE FROM done WHERE row IN (SELECT row FROM pending UNION ALL SELECT row FROM dead)", [])?;
-    let mut statement =
-        to.prepare(&format!("SELECT route, id FROM events AS e WHERE {NO_DELIVERY} LIMIT {NAMED}"))?;
+    let mut statement = to.prepare(&format!("SELECT route, id FROM events AS e WHERE {NO_DELIVERY} LIMIT {NAMED}"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (route, event): (String, String) = (row.get(0)?, row.get(1)?);

@@ -231,8 +231,7 @@ impl Embedded {
         }
         let metrics = Metrics::new().map_err(|error| QueueError::Store { detail: error.to_string() })?;
         let (commands, receiver) = mpsc::channel();
-        let desk =
-            Desk::new(connection, Arc::clone(&claims), Arc::clone(&counts), stock.next_event, metrics.clone());
+        let desk = Desk::new(connection, Arc::clone(&claims), Arc::clone(&counts), stock.next_event, metrics.clone());
         let bounds = Bounds::new(options.max_bytes, options.max_age, options.max_kept);
         let writer = Writer::new(desk, receiver, Arc::clone(&door), clock, reserve, bounds, directory);
         let thread = std::thread::Builder::new()
@@ -353,12 +352,7 @@ impl Queue for Embedded {
         Box::pin(self.settle(lease, Verdict::Made { attempt, keep_until }))
     }
 
-    fn retry_at(
-        &self,
-        lease: Lease,
-        at: Timestamp,
-        attempt: Attempt,
-    ) -> BoxFuture<'_, Result<Settled, QueueError>> {
+    fn retry_at(&self, lease: Lease, at: Timestamp, attempt: Attempt) -> BoxFuture<'_, Result<Settled, QueueError>> {
         Box::pin(self.settle(lease, Verdict::Again { at, attempt }))
     }
 

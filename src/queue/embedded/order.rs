@@ -15,7 +15,8 @@ use crate::model::Timestamp;
 /// When a delivery is due that becomes pending at `now`: then, or once it is let go on.
 pub(super) fn due_at(desk: &Desk, lane: i64, key: Option<&str>, row: i64, now: Timestamp) -> rusqlite::Result<i64> {
     let Some(key) = key else { return Ok(now.as_millis()) };
-    let waits = active(desk, lane, key)?.is_some() || parked_behind(desk, lane, key)?.is_some_and(|behind| behind < row);
+    let waits =
+        active(desk, lane, key)?.is_some() || parked_behind(desk, lane, key)?.is_some_and(|behind| behind < row);
     Ok(if waits { BLOCKED } else { now.as_millis() })
 }
 
@@ -86,9 +87,8 @@ pub(super) fn release(
     let waited: i64 = desk
         .sql("SELECT count(*) FROM pending WHERE lane = ?1 AND key = ?2 AND due_at = ?3")?
         .query_row(params![lane, key, BLOCKED], |row| row.get(0))?;
-    let there: bool = desk
-        .sql("SELECT EXISTS (SELECT 1 FROM dead WHERE row = ?1)")?
-        .query_row([behind], |row| row.get(0))?;
+    let there: bool =
+        desk.sql("SELECT EXISTS (SELECT 1 FROM dead WHERE row = ?1)")?.query_row([behind], |row| row.get(0))?;
     if replay && there {
         replay::row_of(desk, changes, Table::Dead, behind, now)?;
     }

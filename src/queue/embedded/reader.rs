@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::Semaphore;
 
+use super::claims::{Claiming, Claims, Picked, Reading};
 use super::codec::{self, CodecError, Record};
 use super::failure::{is_damage, queue_error};
-use super::claims::{Claiming, Claims, Picked, Reading};
 use super::schema;
 use super::tables::BLOCKED;
 use crate::model::{DeliveryId, Event, Lane, Request, Timestamp};

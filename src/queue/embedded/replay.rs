@@ -41,10 +41,8 @@ pub(super) fn event(
     to: &[NewDelivery],
     now: Timestamp,
 ) -> rusqlite::Result<Option<Vec<Replayed>>> {
-    let key: Option<[u8; 16]> = desk
-        .sql("SELECT key FROM events WHERE row = ?1")?
-        .query_row([event], |row| row.get(0))
-        .optional()?;
+    let key: Option<[u8; 16]> =
+        desk.sql("SELECT key FROM events WHERE row = ?1")?.query_row([event], |row| row.get(0)).optional()?;
     let Some(key) = key.map(EventKey::from_bytes) else { return Ok(None) };
     let mut to_lane = |delivery: &NewDelivery| match of_lane(desk, changes, event, &delivery.lane)? {
         Some((table, row)) => row_of(desk, changes, table, row, now),
@@ -111,8 +109,7 @@ pub(super) fn find(desk: &Desk, id: DeliveryId) -> rusqlite::Result<Option<(Tabl
         let (first, last) = slots(event);
         for table in TABLES {
             let sql = format!("SELECT row FROM {} WHERE row BETWEEN ?1 AND ?2 AND id = ?3", table.name());
-            let row =
-                desk.sql(&sql)?.query_row(params![first, last, id.as_bytes()], |row| row.get(0)).optional()?;
+            let row = desk.sql(&sql)?.query_row(params![first, last, id.as_bytes()], |row| row.get(0)).optional()?;
             if let Some(row) = row {
                 return Ok(Some((table, row)));
             }
@@ -121,12 +118,7 @@ pub(super) fn find(desk: &Desk, id: DeliveryId) -> rusqlite::Result<Option<(Tabl
     Ok(None)
 }
 
-fn of_lane(
-    desk: &Desk,
-    changes: &mut Changes,
-    event: i64,
-    lane: &Lane,
-) -> rusqlite::Result<Option<(Table, i64)>> {
+fn of_lane(desk: &Desk, changes: &mut Changes, event: i64, lane: &Lane) -> rusqlite::Result<Option<(Table, i64)>> {
     let lane = desk.lane_row(changes, lane)?;
     let (first, last) = slots(event);
     for table in TABLES {

@@ -136,7 +136,10 @@ fn create(connection: &Connection) -> rusqlite::Result<()> {
 fn take_stock(connection: &Connection) -> rusqlite::Result<Stock> {
     for table in ROW_TABLES {
         for order in ["ASC", "DESC"] {
-            read_through(connection, &format!("SELECT {} FROM {} ORDER BY row {order} LIMIT 1", table.columns, table.name))?;
+            read_through(
+                connection,
+                &format!("SELECT {} FROM {} ORDER BY row {order} LIMIT 1", table.columns, table.name),
+            )?;
         }
     }
     read_through(connection, "SELECT event FROM keys LIMIT 1")?;

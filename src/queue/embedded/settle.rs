@@ -65,9 +65,7 @@ pub(super) fn settle(desk: &Desk, changes: &mut Changes, settle: &Settle, now: T
             }
             bury(desk, changes, row, Burial { reason: *reason, at: *at, park: *park }, now)
         }
-        Verdict::Unreadable => {
-            bury(desk, changes, row, Burial { reason: Reason::Corrupt, at: now, park: false }, now)
-        }
+        Verdict::Unreadable => bury(desk, changes, row, Burial { reason: Reason::Corrupt, at: now, park: false }, now),
     }
 }
 

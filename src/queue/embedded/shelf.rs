@@ -34,13 +34,7 @@ pub(super) fn put(
 
 /// Removes up to `max` deliveries that need not be kept at `now`, or, where more than `most` bytes are kept, those that
 /// are to be kept the shortest. How many.
-pub(super) fn clear(
-    desk: &Desk,
-    changes: &mut Changes,
-    now: Timestamp,
-    most: u64,
-    max: i64,
-) -> rusqlite::Result<u64> {
+pub(super) fn clear(desk: &Desk, changes: &mut Changes, now: Timestamp, most: u64, max: i64) -> rusqlite::Result<u64> {
     let mut surplus = i64::try_from(desk.counts.kept_bytes().saturating_sub(most)).unwrap_or(i64::MAX);
     let rows: Vec<(i64, i64, i64, i64)> = desk
         .sql("SELECT row, lane, size, keep_until FROM done ORDER BY keep_until LIMIT ?1")?

@@ -105,10 +105,7 @@ pub(super) const ROW_TABLES: [RowTable; 10] = [
         name: "events",
         columns: "request, key, id, source, type, subject, time, provider, route, data_start, data_length",
     },
-    RowTable {
-        name: "pending",
-        columns: "id, lane, due_at, accepted_at, replayed_at, attempts, size, key, history",
-    },
+    RowTable { name: "pending", columns: "id, lane, due_at, accepted_at, replayed_at, attempts, size, key, history" },
     RowTable {
         name: "dead",
         columns: "id, lane, accepted_at, replayed_at, attempts, size, key, history, reason, died_at",
@@ -117,10 +114,7 @@ pub(super) const ROW_TABLES: [RowTable; 10] = [
         name: "done",
         columns: "id, lane, accepted_at, replayed_at, attempts, size, key, history, began_at, took, status, keep_until",
     },
-    RowTable {
-        name: "jobs",
-        columns: "action, selection, state, began_at, done_at, behind, examined, total, changed",
-    },
+    RowTable { name: "jobs", columns: "action, selection, state, began_at, done_at, behind, examined, total, changed" },
 ];
 
 #[cfg(test)]

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::bounds::Bounds;
 use super::desk::{Desk, Done};
 use super::door::{Door, Ticket};
 use super::failure::{is_damage, queue_error};
 use super::files::Directory;
-use super::bounds::Bounds;
 use super::reserve::Reserve;
 use super::settle::Settle;
 use super::upkeep::Chore;

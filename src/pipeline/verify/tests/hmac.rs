@@ -132,7 +132,8 @@ fn the_secret_that_signed_is_named_and_so_is_the_clocks_difference() {
     let both = SETUP.verifier(file::Auth::Hmac(stripe()), &[("new", "new key"), ("old", "old key")]);
     let request = signed(&signer, request(&[], BODY), Timestamp::from_seconds(1_699_999_990));
     let verified = both.verify(request.received(NOW), NOW).unwrap();
-    let expected = Evidence { scheme: "hmac".into(), secret: Some("old".into()), skew_ms: Some(-10_500), ..Evidence::default() };
+    let expected =
+        Evidence { scheme: "hmac".into(), secret: Some("old".into()), skew_ms: Some(-10_500), ..Evidence::default() };
     assert_eq!(verified.evidence(), &expected);
 }
 
