@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
-use hookswitch::config::file::{Auth, Choice, ConfigFile, Dedup, Expectation, Filter, Format, OneOrMany};
+use hookswitch::config::file::{Auth, Choice, ConfigFile, Expectation, Filter, Format, OneOrMany, Window};
 use hookswitch::config::load::{FixedSurroundings, Loaded, ProcessSurroundings, Section, load, parse, parse_provider};
 use hookswitch::config::render::{Colour, render_json, render_text, render_text_in};
 use hookswitch::config::{ByteSize, Problem, Severity, Span};
@@ -175,10 +175,10 @@ mod what_a_file_says {
     fn deduplication_is_switched_off_in_words_or_by_false() {
         for off in ["off", "false", "\"off\""] {
             let file = whole(&route(&format!("    dedup: {off}\n")));
-            assert_eq!(file.routes[0].dedup.as_ref().unwrap().value, Dedup::Off);
+            assert_eq!(file.routes[0].dedup.as_ref().unwrap().value, Window::Off);
         }
         let file = whole(&route("    dedup: 24h\n    max_body: 1MiB\n"));
-        assert_eq!(file.routes[0].dedup.as_ref().unwrap().value, Dedup::Window("1d".parse::<Span>().unwrap()));
+        assert_eq!(file.routes[0].dedup.as_ref().unwrap().value, Window::Span("1d".parse::<Span>().unwrap()));
         assert_eq!(file.routes[0].max_body.as_ref().unwrap().value, ByteSize(1 << 20));
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hookswitch::model::{Attributes, Event, Evidence, Headers, Lane, Request, RequestId, SystemClock, Timestamp};
 use hookswitch::queue::embedded::{Embedded, Options};
-use hookswitch::queue::{Append, NewEvent, Queue};
+use hookswitch::queue::{Append, Archive, NewDelivery, NewEvent, Queue, Tally};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -46,6 +46,8 @@ async fn every_acknowledged_append_outlives_a_kill() {
         let found = found.pop_first().unwrap();
         let lost: Vec<_> = acknowledged.difference(&found).collect();
         assert!(lost.is_empty(), "in round {round} of {} acknowledged events are lost: {lost:?}", acknowledged.len());
+        let audit = queue.audit().await.unwrap();
+        assert!(audit.is_clean(), "in round {round}: {audit:#?}");
         queue.close().await.unwrap();
     }
     assert!(acknowledged.len() > 2_500);
@@ -119,6 +121,8 @@ fn request(key: &str) -> Append {
         route: "orders".into(),
     };
     let event = Arc::new(Event::new(attributes, Arc::clone(&request), 0..body.len(), value));
-    let new = NewEvent { event, key: key.to_owned(), remember_until: None, lanes: lanes().to_vec() };
-    Append { request, events: vec![new] }
+    let deliveries = lanes().map(|lane| NewDelivery { lane, order_key: None }).to_vec();
+    let new = NewEvent { event, key: key.to_owned(), remember_until: None, deliveries };
+    let tally = Tally { received: 1, ..Tally::default() };
+    Append { request, route: "orders".into(), tally, events: vec![new] }
 }

@@ -230,6 +230,8 @@ mod tests {
             filter: None,
             transform: transform.map(|value| Tree { value, places }),
             format: format.map(|format| At::new(format, Place { line: 3, ..Place::default() })),
+            order_by: None,
+            on_dead_letter: None,
         }
     }
 

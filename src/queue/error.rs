@@ -18,6 +18,12 @@ pub enum QueueError {
         /// What the store says.
         detail: String,
     },
+    /// Part of the store reads otherwise than it was written.
+    #[error("the queue's store is damaged ({detail}): check the disk, and restart: a start salvages what can be read")]
+    Damaged {
+        /// What the store says.
+        detail: String,
+    },
     /// Another process has the directory.
     #[error("{} is in use by another process: a directory belongs to one gateway", path.display())]
     InUse {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::sample::{self, Wanted, lane};
-use super::{Bench, leasing};
+use super::{Bench, leasing, waiting};
 use crate::model::{Clock, DeliveryId, Event, Lane};
 use crate::queue::Admission;
 
@@ -20,7 +20,7 @@ pub(super) async fn what_is_appended_comes_back_as_leases(bench: &mut dyn Bench)
     assert_eq!(seen, [("a".into(), lane("crm")), ("a".into(), lane("erp")), ("b".into(), lane("crm"))]);
     for lease in &appended.leases {
         assert_eq!(lease.id, DeliveryId::new(lease.event.id(), &lease.lane));
-        assert_eq!((lease.attempts, lease.accepted_at), (0, bench.clock().now()));
+        assert_eq!((lease.attempts, lease.accepted_at, lease.since), (0, bench.clock().now(), bench.clock().now()));
         assert!(std::sync::Arc::ptr_eq(lease.event.request(), &request), "the store was read for what was in memory");
     }
 }
@@ -49,7 +49,7 @@ pub(super) async fn a_pending_delivery_is_not_appended_again(bench: &mut dyn Ben
         let again = bench.home().append(sample::one("a", &[lane("crm")])).await.unwrap();
         assert_eq!(again.admissions, [Admission::Duplicate]);
         assert!(again.leases.is_empty());
-        assert_eq!(bench.home().depths()[0].pending, 1);
+        assert_eq!(waiting(bench, &lane("crm")).await, (1, 0));
         // The first round finds it claimed, the second waiting after a crash.
         bench.crash().await;
     }
@@ -109,7 +109,7 @@ pub(super) async fn an_event_that_nobody_wants_leaves_nothing(bench: &mut dyn Be
     let unwanted = Wanted::new("a", &[]).remembered(until);
     let appended = bench.home().append(sample::append(&[unwanted])).await.unwrap();
     assert_eq!(appended.admissions, [Admission::Accepted]);
-    assert!(appended.leases.is_empty() && bench.home().depths().is_empty());
+    assert!(appended.leases.is_empty() && bench.home().ledger().lanes.is_empty());
     // Wanted later, under another configuration, it is no duplicate of what was never stored.
     assert_eq!(remember(bench, until).await, Admission::Accepted);
 }
@@ -119,7 +119,7 @@ async fn remember(bench: &dyn Bench, until: crate::model::Timestamp) -> Admissio
     let wanted = Wanted::new("a", &[lane("crm")]).remembered(until);
     let appended = bench.home().append(sample::append(&[wanted])).await.unwrap();
     for lease in appended.leases {
-        bench.home().ack(lease).await.unwrap();
+        bench.home().ack(lease, sample::success(1), None).await.unwrap();
     }
     appended.admissions[0]
 }

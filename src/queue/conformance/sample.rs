@@ -7,7 +7,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::model::{Attempt, Attributes, Event, Evidence, Lane, Outcome, Reason, Request, RequestId, Timestamp};
-use crate::queue::{Append, NewEvent};
+use crate::queue::{Append, Death, NewDelivery, NewEvent, Tally};
 
 /// An event to append: its key, until when that is remembered, and where it goes.
 #[derive(Debug, Clone)]
@@ -16,8 +16,10 @@ pub struct Wanted {
     pub key: String,
     /// Until when the key is remembered.
     pub remember_until: Option<Timestamp>,
-    /// The lanes. The event's route is the first one's.
+    /// The lanes, all of one route: the event's.
     pub lanes: Vec<Lane>,
+    /// What it is in order with, in each of them.
+    pub order_key: Option<Box<str>>,
 }
 
 // === impl Wanted ===
@@ -26,7 +28,7 @@ impl Wanted {
     /// An event whose key is not remembered.
     #[must_use]
     pub fn new(key: &str, lanes: &[Lane]) -> Self {
-        Self { key: key.to_owned(), remember_until: None, lanes: lanes.to_vec() }
+        Self { key: key.to_owned(), remember_until: None, lanes: lanes.to_vec(), order_key: None }
     }
 
     /// The same, with its key remembered.
@@ -34,14 +36,20 @@ impl Wanted {
     pub fn remembered(self, until: Timestamp) -> Self {
         Self { remember_until: Some(until), ..self }
     }
+
+    /// The same, in order with others of this key.
+    #[must_use]
+    pub fn in_order_with(self, key: &str) -> Self {
+        Self { order_key: Some(key.into()), ..self }
+    }
 }
 
 /// A request with these events: its body is a JSON array, each element an event's data.
 #[must_use]
-pub fn append(events: &[Wanted]) -> Append {
+pub fn append(wanted_events: &[Wanted]) -> Append {
     let mut body = "[".to_owned();
     let mut ranges = Vec::new();
-    for wanted in events {
+    for wanted in wanted_events {
         // Unusual spacing and the order of keys must come back byte for byte.
         let data = format!("{{ \"z\":1,  \"key\": \"{}\", \"a\": 0.10 }}", wanted.key);
         ranges.push(body.len()..body.len() + data.len());
@@ -67,24 +75,50 @@ pub fn append(events: &[Wanted]) -> Append {
             configuration: "5eed".into(),
         },
     });
-    let events = events.iter().zip(ranges).map(|(wanted, range)| {
+    let events = wanted_events.iter().zip(ranges).map(|(wanted, range)| {
         let value = serde_json::from_slice(&request.body[range.clone()]).unwrap();
         let event = Event::new(attributes(wanted), Arc::clone(&request), range, value);
         NewEvent {
             event: Arc::new(event),
             key: wanted.key.clone(),
             remember_until: wanted.remember_until,
-            lanes: wanted.lanes.clone(),
+            deliveries: wanted.lanes.iter().map(|lane| delivery(wanted, lane)).collect(),
         }
     });
+    let route = route_of(wanted_events);
+    let tally = Tally { received: wanted_events.len() as u64, ..Tally::default() };
     let events = events.collect();
-    Append { request, events }
+    Append { request, route, tally, events }
 }
 
 /// A request with one event.
 #[must_use]
 pub fn one(key: &str, lanes: &[Lane]) -> Append {
     append(&[Wanted::new(key, lanes)])
+}
+
+fn delivery(wanted: &Wanted, lane: &Lane) -> NewDelivery {
+    NewDelivery { lane: lane.clone(), order_key: wanted.order_key.clone() }
+}
+
+fn route_of(events: &[Wanted]) -> Arc<str> {
+    events
+        .iter()
+        .flat_map(|wanted| &wanted.lanes)
+        .next()
+        .map_or_else(|| "orders".into(), |lane| Arc::clone(&lane.route))
+}
+
+/// An attempt that was made.
+#[must_use]
+pub fn success(number: u32) -> Attempt {
+    Attempt { status: Some(204), outcome: Outcome::Delivered, detail: "".into(), ..failure(number) }
+}
+
+/// An end without an attempt.
+#[must_use]
+pub fn death(reason: Reason, at: Timestamp) -> Death {
+    Death { reason, at, attempt: None, park: false }
 }
 
 /// An attempt that failed.

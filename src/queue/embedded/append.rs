@@ -8,7 +8,7 @@ use super::codec;
 use super::counts::Changes;
 use super::desk::Desk;
 use super::tables::{BLOCKED, SLOTS, slots};
-use super::{order, settle, shelf, upkeep};
+use super::{order, replay, upkeep};
 use crate::model::{DeliveryId, EventKey, Timestamp};
 use crate::queue::{Admission, Append, Appended, Lease, NewDelivery, NewEvent, Tally};
 
@@ -164,33 +164,33 @@ impl Appending<'_> {
             .collect()
     }
 
-    /// The deliveries of an event that are not pending already. The dead letters of the others give way.
+    /// The deliveries of an event that are not pending already. The dead letters of the others give way: they live again,
+    /// with the new event.
     fn not_pending<'n>(&mut self, new: &'n NewEvent, known: &[Known]) -> rusqlite::Result<Vec<&'n NewDelivery>> {
+        if known.is_empty() {
+            return Ok(new.deliveries.iter().collect());
+        }
         let mut wanted = Vec::with_capacity(new.deliveries.len());
         for delivery in &new.deliveries {
-            if known.is_empty() || !self.is_pending(delivery, known)? {
+            let lane = self.desk.lane_row(self.changes, &delivery.lane)?;
+            if self.in_table("pending", known, lane)?.is_empty() {
+                for row in self.in_table("dead", known, lane)? {
+                    replay::purge(self.desk, self.changes, row)?;
+                }
                 wanted.push(delivery);
             }
         }
         Ok(wanted)
     }
 
-    /// Whether a delivery is pending under an event that is known; where it is dead there, that is removed.
-    fn is_pending(&mut self, delivery: &NewDelivery, known: &[Known]) -> rusqlite::Result<bool> {
-        let lane = self.desk.lane_row(self.changes, &delivery.lane)?;
+    /// The deliveries of known events to a lane that are in a table.
+    fn in_table(&self, table: &str, known: &[Known], lane: i64) -> rusqlite::Result<Vec<i64>> {
+        let mut found = Vec::new();
         for Known { event, .. } in known {
             let (first, last) = slots(*event);
-            if self.find("pending", first, last, lane)?.is_some() {
-                return Ok(true);
-            }
-            if let Some(row) = self.find("dead", first, last, lane)? {
-                // Appended again after it was given up: it lives again, with the new event.
-                settle::remove_dead(self.desk, self.changes, row)?;
-                self.changes.lane(lane).purged += 1;
-                shelf::release_event(self.desk, row)?;
-            }
+            found.extend(self.find(table, first, last, lane)?);
         }
-        Ok(false)
+        Ok(found)
     }
 
     fn find(&self, table: &str, first: i64, last: i64, lane: i64) -> rusqlite::Result<Option<i64>> {

@@ -158,6 +158,11 @@ impl Desk {
         Ok(free - pages > SPARE_PAGES)
     }
 
+    /// Shows in the metrics that part of the database cannot be read.
+    pub(super) fn damaged(&self) {
+        self.metrics.damaged.set(1);
+    }
+
     /// Tries whether there is room: 64 KiB, stored and removed.
     pub(super) fn probe(&mut self) -> rusqlite::Result<()> {
         self.run("INSERT OR REPLACE INTO probe (row, filler) VALUES (1, zeroblob(65536))")?;

@@ -9,6 +9,7 @@ pub(super) fn queue_error(error: &rusqlite::Error) -> QueueError {
     let detail = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => QueueError::Full { detail },
+        _ if is_damage(error) => QueueError::Damaged { detail },
         _ => QueueError::Store { detail },
     }
 }

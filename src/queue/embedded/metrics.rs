@@ -1,6 +1,6 @@
 //! The writer's own metrics.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, Registry, exponential_buckets};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry, exponential_buckets};
 
 /// The writer's own metrics.
 #[derive(Debug, Clone)]
@@ -8,6 +8,7 @@ pub(super) struct Metrics {
     pub(super) commits: IntCounter,
     pub(super) duration: Histogram,
     pub(super) group_size: Histogram,
+    pub(super) damaged: IntGauge,
 }
 
 // === impl Metrics ===
@@ -27,12 +28,17 @@ impl Metrics {
                 HistogramOpts::new("hookswitch_queue_group_size", "How many commands one commit of the queue held.")
                     .buckets(exponential_buckets(1.0, 2.0, 11)?),
             )?,
+            damaged: IntGauge::new(
+                "hookswitch_queue_damaged",
+                "1 where part of the queue's database cannot be read: a restart salvages the rest.",
+            )?,
         })
     }
 
     pub(super) fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
         registry.register(Box::new(self.commits.clone()))?;
         registry.register(Box::new(self.duration.clone()))?;
-        registry.register(Box::new(self.group_size.clone()))
+        registry.register(Box::new(self.group_size.clone()))?;
+        registry.register(Box::new(self.damaged.clone()))
     }
 }

@@ -84,8 +84,8 @@
 //! a dead letter with [`Reason::Corrupt`] when it comes up, with a line in the log. The others go on. Where not even that
 //! can be written, because the delivery's own page is damaged, it keeps its claim, and the next start salvages.
 //!
-//! A file that is not a database, or in which the structure, the counts or the ends of a table cannot be read, is salvaged
-//! when it is opened: row by row, what can still be read is copied into `queue.db.salvage`; the damaged file is renamed to
+//! A file that is not a database, in which the structure, the counts or the ends of a table cannot be read, or in which
+//! other than the counted deliveries are pending, is salvaged when it is opened: row by row, what can still be read is copied into `queue.db.salvage`; the damaged file is renamed to
 //! `queue.db.corrupt-<ms>`, then the new one takes its place. A crash in between is mended by the next start: the
 //! salvaged file is whole exactly if `queue.db` is gone. What was lost is counted in the log by table, and events
 //! whose deliveries were lost are named. The gateway starts.
@@ -301,6 +301,13 @@ impl Embedded {
         self.ask(|reply| Command::Write(Write::Settle { settle, reply: Some(reply) })).await
     }
 
+    /// Has the next start salvage what a reader found damaged.
+    fn tell_damage(&self, error: &QueueError) {
+        if matches!(error, QueueError::Damaged { .. }) {
+            let _ = self.commands.send(Command::FoundDamage);
+        }
+    }
+
     /// A delivery whose record cannot be read leaves the queue; nobody waits for it, and its claim is kept until then.
     fn bury(&self, unreadable: reader::Unreadable) {
         let reader::Unreadable { id, lane, claim, why } = unreadable;
@@ -337,7 +344,8 @@ impl Queue for Embedded {
             let found = self
                 .readers
                 .read(move |connection| reader::lease(connection, &claims, &lane, lane_row, max, now))
-                .await?;
+                .await
+                .inspect_err(|error| self.tell_damage(error))?;
             found.unreadable.into_iter().for_each(|unreadable| self.bury(unreadable));
             Ok(found.leased)
         })

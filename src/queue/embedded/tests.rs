@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::{Embedded, Options};
 use crate::model::{ManualClock, Timestamp};
-use crate::queue::Queue;
+use crate::queue::Home as AnyHome;
 use crate::queue::conformance::Bench;
 
 /// An embedded home in a directory of its own.
@@ -35,7 +35,7 @@ impl Home {
 }
 
 impl Bench for Home {
-    fn home(&self) -> Arc<dyn Queue> {
+    fn home(&self) -> Arc<dyn AnyHome> {
         Arc::<Embedded>::clone(&self.queue)
     }
 

@@ -49,6 +49,8 @@ pub(super) enum Command {
     Chore(Chore),
     /// A transaction of its own, which answers by itself: what people ask for.
     Work(Box<dyn FnOnce(&mut Desk) + Send>),
+    /// A reader found the database damaged.
+    FoundDamage,
     /// The last one.
     Close(Reply<()>),
 }
@@ -182,6 +184,7 @@ impl Writer {
                     self.untidy = true;
                     work(&mut self.desk);
                 }
+                Command::FoundDamage => self.found_damage(),
                 Command::Close(reply) => self.closing = Some(reply),
             }
             if self.closing.is_none() && group.len() < GROUP && bytes < GROUP_BYTES {
@@ -199,8 +202,8 @@ impl Writer {
         } else if group.iter().any(Write::is_append)
             && let Err(bound) = self.bounds.check(&self.desk, now)
         {
+            self.door.set_trouble(Some(bound.clone()));
             group = refuse_appends(group, &bound);
-            self.door.set_trouble(Some(bound));
             self.try_again_at.get_or_insert_with(|| Instant::now() + self.pause);
         }
         if group.is_empty() {
@@ -215,6 +218,14 @@ impl Writer {
             // One that cannot be stored must not take the others with it.
             Err(_) if group.len() > 1 => group.into_iter().for_each(|write| self.commit(vec![write])),
             Err(error) => group.into_iter().for_each(|write| self.failed(write, &error)),
+        }
+    }
+
+    /// Part of the database cannot be read: the next start salvages.
+    fn found_damage(&self) {
+        self.desk.damaged();
+        if let Err(error) = self.directory.want_salvage() {
+            tracing::error!(%error, "the next start cannot be asked to salvage the database");
         }
     }
 
@@ -259,9 +270,7 @@ impl Writer {
                     %error, route = &*settle.lane.route, delivery = &*settle.lane.delivery, id = %settle.id,
                     "the outcome of a delivery cannot be stored: its record is damaged"
                 );
-                if let Err(error) = self.directory.want_salvage() {
-                    tracing::error!(%error, "the next start cannot be asked to salvage the database");
-                }
+                self.found_damage();
                 reply.into_iter().for_each(|reply| drop(reply.send(Err(queue_error(error)))));
                 return;
             }

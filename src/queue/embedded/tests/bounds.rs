@@ -7,9 +7,10 @@ use tempfile::TempDir;
 
 use super::super::{Embedded, Options};
 use super::open;
+use crate::model::Lane;
 use crate::model::{Attempt, ManualClock, Reason, Request, Timestamp};
-use crate::queue::conformance::sample::{self, Wanted, failure, lane};
-use crate::queue::{Admission, Append, Lease, Queue, QueueError, Retired};
+use crate::queue::conformance::sample::{self, Wanted, failure, lane, success};
+use crate::queue::{Admission, Append, Archive, Lease, NewDelivery, Queue, QueueError, Retired};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
@@ -32,6 +33,10 @@ fn sized(key: &str, size: usize) -> Append {
     body.resize(size.max(body.len()), b' ');
     batch.request = Arc::new(Request { body: Bytes::from(body), ..Request::clone(&batch.request) });
     batch
+}
+
+fn to(lane: Lane) -> NewDelivery {
+    NewDelivery { lane, order_key: None }
 }
 
 async fn fill(queue: &Embedded, size: usize) -> Vec<Lease> {
@@ -57,9 +62,9 @@ async fn a_full_store_refuses_whole_requests_and_takes_them_again_when_there_is_
     let mut batch = sized("late", 60_000);
     batch.events.iter_mut().for_each(|new| new.remember_until = Some(until));
     assert!(matches!(queue.append(batch).await, Err(QueueError::Full { .. })));
-    assert_eq!(queue.depths()[0].pending, leases.len() as u64);
+    assert_eq!(queue.ledger().pending(), leases.len() as u64);
     for lease in leases.drain(..8) {
-        queue.ack(lease).await.unwrap();
+        queue.ack(lease, success(1), None).await.unwrap();
     }
     let mut batch = sized("late", 60_000);
     batch.events.iter_mut().for_each(|new| new.remember_until = Some(until));
@@ -68,7 +73,7 @@ async fn a_full_store_refuses_whole_requests_and_takes_them_again_when_there_is_
     let kept = leases.len() as u64 + 1;
     drop(leases);
     queue.close().await.unwrap();
-    assert_eq!(open(directory.path(), &clock()).depths()[0].pending, kept);
+    assert_eq!(open(directory.path(), &clock()).ledger().pending(), kept);
 }
 
 #[tokio::test]
@@ -104,7 +109,7 @@ async fn an_outcome_that_finds_no_room_is_kept_until_there_is() {
         refused = queue.append(sized("late", 20_000)) => assert!(refused.is_err()),
     }
     for lease in bulk {
-        queue.ack(lease).await.unwrap();
+        queue.ack(lease, success(1), None).await.unwrap();
     }
     assert!(retries.await.iter().all(Result::is_ok));
     drop(leases);
@@ -118,7 +123,7 @@ async fn an_outcome_that_finds_no_room_is_given_up_by_close_and_the_delivery_is_
     let (directory, queue) = small();
     drop(fill(&queue, 20_000).await);
     let leases = fill(&queue, 100).await;
-    let all: u64 = queue.depths().iter().map(|depth| depth.pending).sum();
+    let all = queue.ledger().pending();
     let attempt = Attempt { detail: "x".repeat(Attempt::DETAIL_LIMIT).into(), ..failure(1) };
     let retries = join_all(leases.into_iter().map(|lease| queue.retry_at(lease, NOW, attempt.clone())));
     tokio::pin!(retries);
@@ -129,7 +134,7 @@ async fn an_outcome_that_finds_no_room_is_given_up_by_close_and_the_delivery_is_
     }
     assert!(queue.close().await.is_err());
     assert!(retries.await.iter().any(Result::is_err));
-    assert_eq!(open(directory.path(), &clock()).depths()[0].pending, all);
+    assert_eq!(open(directory.path(), &clock()).ledger().pending(), all);
 }
 
 #[tokio::test]
@@ -140,7 +145,7 @@ async fn nothing_is_left_of_what_was_delivered() {
     let mut leases = Vec::new();
     for n in 0..40 {
         let mut batch = sized(&format!("e{n}"), 200_000);
-        batch.events.iter_mut().for_each(|new| new.lanes = lanes.to_vec());
+        batch.events.iter_mut().for_each(|new| new.deliveries = lanes.clone().map(to).to_vec());
         leases.extend(queue.append(batch).await.unwrap().leases);
     }
     let path = directory.path().join("queue.db");
@@ -150,9 +155,15 @@ async fn nothing_is_left_of_what_was_delivered() {
     };
     assert_eq!((count("requests"), count("events"), count("pending")), (40, 40, 80));
     let (first, second): (Vec<_>, Vec<_>) = leases.into_iter().partition(|lease| lease.lane == lanes[0]);
-    join_all(first.into_iter().map(|lease| queue.ack(lease))).await.into_iter().collect::<Result<(), _>>().unwrap();
+    join_all(first.into_iter().map(|lease| queue.ack(lease, success(1), None)))
+        .await
+        .into_iter()
+        .for_each(|settled| assert!(settled.unwrap().was_pending));
     assert_eq!((count("requests"), count("events"), count("pending")), (40, 40, 40), "the other lane needs them");
-    join_all(second.into_iter().map(|lease| queue.ack(lease))).await.into_iter().collect::<Result<(), _>>().unwrap();
+    join_all(second.into_iter().map(|lease| queue.ack(lease, success(1), None)))
+        .await
+        .into_iter()
+        .for_each(|settled| assert!(settled.unwrap().was_pending));
     assert_eq!((count("requests"), count("events"), count("pending")), (0, 0, 0));
     queue.close().await.unwrap();
     let size = std::fs::metadata(&path).unwrap().len();
@@ -179,7 +190,7 @@ async fn appends_that_come_together_share_commits() {
     queue.register(&registry).unwrap();
     let results = join_all((0..500).map(|n| queue.append(sized(&format!("e{n}"), 1_000)))).await;
     assert!(results.iter().all(Result::is_ok));
-    assert_eq!(queue.depths()[0].pending, 500);
+    assert_eq!(queue.ledger().pending(), 500);
     let families = registry.gather();
     let commits = families.iter().find(|family| family.name() == "hookswitch_queue_commits_total").unwrap();
     let commits = commits.get_metric()[0].get_counter().get_value();
@@ -198,8 +209,8 @@ async fn a_large_lane_is_retired_whole_while_appends_go_on() {
     let (retired, appended) = tokio::join!(queue.retire(&keep, NOW), queue.append(sample::one("new", &keep)));
     assert_eq!(retired.unwrap(), [Retired { lane: lane("gone"), reason: Reason::DeliveryRemoved, count: 1300 }]);
     assert_eq!(appended.unwrap().leases.len(), 1);
-    let depths = queue.depths();
-    assert_eq!((depths[0].pending, depths[1].dead), (1, 1300));
+    let ledger = queue.ledger();
+    assert_eq!((ledger.lane(&keep[0]).pending, ledger.lane(&lane("gone")).dead), (1, 1300));
 }
 
 #[tokio::test]
@@ -216,4 +227,93 @@ async fn an_append_that_nobody_waits_for_goes_on_and_leaves_no_claim() {
     drop(append);
     queue.forget(NOW).await.unwrap();
     assert_eq!(queue.lease(&lane("crm"), 1, NOW).await.unwrap().leases.len(), 1);
+}
+
+#[tokio::test]
+async fn what_waits_is_bounded_in_bytes_and_dead_letters_count() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options { max_bytes: Some(300_000), reserve: 0, ..Options::new(directory.path()) };
+    let queue = Embedded::open(options, clock()).unwrap();
+    let mut leases = fill(&queue, 50_000).await;
+    assert_eq!(leases.len(), 6, "each takes a little more than its body");
+    assert!(matches!(queue.health(), Err(QueueError::Full { .. })));
+    queue.count("orders".into(), crate::queue::Tally::default()).await.unwrap();
+    let death = sample::death(Reason::Rejected, NOW);
+    queue.dead_letter(leases.remove(0), death).await.unwrap();
+    let error = queue.append(sized("late", 100)).await.unwrap_err();
+    assert!(error.to_string().contains("queue.embedded.max_bytes"), "{error}");
+    queue.ack(leases.remove(0), success(1), None).await.unwrap();
+    assert_eq!(queue.append(sized("late", 100)).await.unwrap().admissions, [Admission::Accepted]);
+    queue.health().unwrap();
+    assert!(queue.audit().await.unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn what_waits_is_bounded_in_age() {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
+    let hour = std::time::Duration::from_secs(3600);
+    let options = Options { max_age: Some(hour), reserve: 0, ..Options::new(directory.path()) };
+    let queue = Embedded::open(options, Arc::<ManualClock>::clone(&clock)).unwrap();
+    let lease = queue.append(sized("old", 100)).await.unwrap().leases.pop().unwrap();
+    clock.advance(hour - std::time::Duration::from_secs(1));
+    drop(queue.append(sized("young", 100)).await.unwrap());
+    clock.advance(std::time::Duration::from_secs(1));
+    let error = queue.append(sized("late", 100)).await.unwrap_err();
+    assert!(error.to_string().contains("queue.embedded.max_age"), "{error}");
+    queue.ack(lease, success(1), None).await.unwrap();
+    clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(queue.append(sized("late", 100)).await.unwrap().admissions, [Admission::Accepted]);
+}
+
+#[tokio::test]
+async fn what_was_delivered_gives_way_when_it_is_too_much() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options { max_kept: 100_000, reserve: 0, ..Options::new(directory.path()) };
+    let queue = Embedded::open(options, clock()).unwrap();
+    let keep_until = |n: u64| Some(NOW.after(std::time::Duration::from_secs(60 + n)));
+    for n in 0..20 {
+        let lease = queue.append(sized(&format!("e{n}"), 10_000)).await.unwrap().leases.pop().unwrap();
+        queue.ack(lease, success(1), keep_until(n)).await.unwrap();
+    }
+    queue.forget(NOW).await.unwrap();
+    let counts = queue.ledger().lane(&lane("crm"));
+    assert!(counts.kept_bytes <= 100_000 && counts.kept >= 8, "{counts:?}");
+    assert!(queue.event("e0").await.unwrap().is_empty(), "the one to be kept the shortest goes first");
+    assert_eq!(queue.event("e19").await.unwrap().len(), 1);
+    assert!(queue.audit().await.unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn a_directory_is_audited_while_no_gateway_has_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let queue = open(directory.path(), &clock());
+    let lease = queue.append(sized("a", 100)).await.unwrap().leases.pop().unwrap();
+    assert!(matches!(Embedded::audit_stopped(directory.path()), Err(QueueError::InUse { .. })));
+    queue.ack(lease, success(1), Some(NOW)).await.unwrap();
+    queue.close().await.unwrap();
+    let audit = Embedded::audit_stopped(directory.path()).unwrap();
+    assert!(audit.is_clean());
+    assert_eq!(audit.ledger.lane(&lane("crm")).delivered, 1);
+    let database = Connection::open(directory.path().join("queue.db")).unwrap();
+    database.execute("DELETE FROM done", []).unwrap();
+    drop(database);
+    assert!(!Embedded::audit_stopped(directory.path()).unwrap().is_clean());
+    let nothing = tempfile::tempdir().unwrap();
+    assert!(Embedded::audit_stopped(nothing.path()).is_err());
+}
+
+#[tokio::test]
+async fn no_event_number_is_given_twice_not_even_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for round in 0..3 {
+        let queue = open(directory.path(), &clock());
+        for n in 0..3 {
+            let key = format!("e{round}-{n}");
+            let lease = queue.append(sized(&key, 100)).await.unwrap().leases.pop().unwrap();
+            assert!(seen.insert(queue.event(&key).await.unwrap()[0].number));
+            queue.ack(lease, success(1), None).await.unwrap();
+        }
+        queue.close().await.unwrap();
+    }
 }

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use super::super::{Embedded, Options};
 use super::open;
 use crate::model::{Lane, ManualClock, Reason, Timestamp};
-use crate::queue::conformance::sample::{self, lane};
-use crate::queue::{Queue, QueueError};
+use crate::queue::conformance::sample::{self, Wanted, lane};
+use crate::queue::{Archive, DeliveryRecord, Queue, QueueError, Selection, State, StateKind};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 const EVENTS: usize = 2000;
@@ -63,9 +63,22 @@ async fn leased(queue: &Embedded, lane: &Lane) -> BTreeSet<String> {
     leased.leases.iter().map(|lease| lease.event.id().to_owned()).collect()
 }
 
+async fn dead_letters(queue: &Embedded) -> Vec<DeliveryRecord> {
+    let dead = Selection { state: Some(StateKind::Dead), ..Selection::default() };
+    let (mut letters, mut before) = (Vec::new(), None);
+    loop {
+        let page = queue.deliveries(dead.clone(), before, 1000).await.unwrap();
+        letters.extend(page.entries);
+        before = page.next;
+        if before.is_none() {
+            return letters;
+        }
+    }
+}
+
 async fn corrupt(queue: &Embedded) -> usize {
-    let letters = queue.dead_letters(None, usize::MAX).await.unwrap();
-    assert!(letters.iter().all(|letter| letter.reason == Reason::Corrupt));
+    let letters = dead_letters(queue).await;
+    assert!(letters.iter().all(|letter| matches!(letter.state, State::Dead { reason: Reason::Corrupt, .. })));
     letters.len()
 }
 
@@ -89,12 +102,13 @@ async fn a_record_that_cannot_be_read_becomes_a_dead_letter_and_the_others_go_on
         .unwrap();
     let queue = open(directory.path(), &clock());
     assert_eq!(leased(&queue, &lane("crm")).await, BTreeSet::from(["whole".to_owned()]));
-    let mut letters = queue.dead_letters(None, 10).await.unwrap();
-    letters.sort_by(|a, b| a.event_id.cmp(&b.event_id));
-    let seen: Vec<_> = letters.iter().map(|letter| (&*letter.event_id, letter.reason)).collect();
-    assert_eq!(seen, ["", "headers", "json", "range", "request"].map(|id| (id, Reason::Corrupt)));
-    assert!(letters.iter().all(|letter| letter.died_at == NOW && letter.lane == lane("crm")));
-    assert_eq!(queue.depths()[0].dead, 5);
+    let mut letters = dead_letters(&queue).await;
+    letters.sort_by(|a, b| a.event.id.cmp(&b.event.id));
+    let seen: Vec<_> = letters.iter().map(|letter| (&*letter.event.id, letter.state)).collect();
+    let corrupt = State::Dead { at: NOW, reason: Reason::Corrupt };
+    assert_eq!(seen, ["", "headers", "json", "range", "request"].map(|id| (id, corrupt)));
+    assert!(letters.iter().all(|letter| letter.lane == lane("crm")));
+    assert_eq!(queue.ledger().lane(&lane("crm")).dead, 5);
 }
 
 #[tokio::test]
@@ -122,7 +136,9 @@ async fn a_damaged_page_of_deliveries_is_salvaged_by_the_next_start() {
         let queue = open(directory.path(), &clock());
         assert_eq!(set_aside(directory.path()), set_aside_then);
         assert_eq!(leased(&queue, &lane("crm")).await, whole);
-        assert_eq!(queue.depths()[0].pending, whole.len() as u64);
+        let counts = queue.ledger().lane(&lane("crm"));
+        assert_eq!((counts.pending, counts.lost), (whole.len() as u64, (EVENTS - whole.len()) as u64));
+        assert_eq!(queue.audit().await.unwrap().found(&lane("crm")).pending, counts.pending);
         queue.close().await.unwrap();
     }
     let events: isize = database(&directory).query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap();
@@ -136,6 +152,25 @@ async fn a_damaged_index_costs_nothing() {
     let queue = open(directory.path(), &clock());
     assert_eq!(set_aside(directory.path()), 1);
     assert_eq!(leased(&queue, &lane("crm")).await, many().collect());
+    assert!(queue.audit().await.unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn an_order_of_which_part_is_lost_goes_on_with_the_rest() {
+    let directory = tempfile::tempdir().unwrap();
+    let queue = open(directory.path(), &clock());
+    for n in 0..EVENTS {
+        let wanted = Wanted::new(&format!("event-{n:04}"), &[lane("crm")]).in_order_with(&format!("key-{}", n % 7));
+        drop(queue.append(sample::append(&[wanted])).await.unwrap());
+    }
+    queue.close().await.unwrap();
+    // What is due of each key is lost.
+    database(&directory).execute("DELETE FROM pending WHERE row / 1024 <= 7", []).unwrap();
+    let queue = open(directory.path(), &clock());
+    let due = leased(&queue, &lane("crm")).await;
+    assert_eq!(due, (7..14).map(|n| format!("event-{n:04}")).collect());
+    let audit = queue.audit().await.unwrap();
+    assert_eq!((audit.stuck_keys, audit.ledger.lane(&lane("crm")).lost), (0, 7));
 }
 
 #[tokio::test]
@@ -214,8 +249,16 @@ async fn a_newer_format_is_refused_and_not_touched() {
     database(&directory).pragma_update(None, "user_version", 99).unwrap();
     let before = fs::read(directory.path().join("queue.db")).unwrap();
     let refused = Embedded::open(Options::new(directory.path()), clock());
-    assert!(matches!(refused, Err(QueueError::TooNew { found: 99, known: 1, .. })));
+    assert!(matches!(refused, Err(QueueError::TooNew { found: 99, known: 2, .. })));
     assert_eq!(fs::read(directory.path().join("queue.db")).unwrap(), before);
+}
+
+#[tokio::test]
+async fn an_older_format_is_refused_and_not_touched() {
+    let directory = filled(["a".to_owned()]).await;
+    database(&directory).pragma_update(None, "user_version", 1).unwrap();
+    let refused = Embedded::open(Options::new(directory.path()), clock());
+    assert!(matches!(refused, Err(QueueError::TooOld { found: 1, known: 2, .. })));
 }
 
 #[cfg(unix)]
