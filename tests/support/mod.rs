@@ -11,6 +11,7 @@
     reason = "in a test a panic is the report"
 )]
 
+pub mod command;
 pub mod destination;
 pub mod fixtures;
 pub mod gateway;
@@ -19,6 +20,7 @@ pub mod metrics;
 pub mod sign;
 pub mod wait;
 
+pub use command::Ran;
 pub use destination::{Answer, Arrived, Destination};
 pub use gateway::{Gateway, hookswitch};
 pub use http::{Connection, Response};
