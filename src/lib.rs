@@ -37,6 +37,8 @@
 //!   in force at the attempt.
 //! - A committed delivery goes to its worker from memory; storage is read after a restart, for a retry, and for
 //!   what the worker had no room for. Memory is bounded however far a destination falls behind.
+//! - A destination is never sent more than its rate and its concurrency allow, and nothing but a probe while its breaker is
+//!   not closed. What waits for that waits in the queue, and holds up no other destination.
 //! - A delivery ends as delivered or as a dead letter, never in silence. A lease that is dropped goes back.
 //! - The configuration in force is one immutable value. A reload builds the next one whole, then swaps.
 //! - No secret and no payload is in a log line, a metric or an error.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
-use hookswitch::config::file::{Auth, Choice, ConfigFile, Expectation, Filter, Format, OneOrMany, Window};
+use hookswitch::config::file::{Auth, Breaker, Choice, ConfigFile, Expectation, Filter, Format, OneOrMany, Window};
 use hookswitch::config::load::{FixedSurroundings, Loaded, ProcessSurroundings, Section, load, parse, parse_provider};
 use hookswitch::config::render::{Colour, render_json, render_text, render_text_in};
 use hookswitch::config::{ByteSize, Problem, Severity, Span};
@@ -172,6 +172,22 @@ mod what_a_file_says {
     }
 
     #[test]
+    fn a_breaker_is_off_in_words_or_by_false_or_a_mapping() {
+        let with = |breaker: &str| {
+            let mut file =
+                whole(&format!("destinations: {{ a: {{ url: x, rate: 30/m, breaker: {breaker} }} }}\nroutes: []\n"));
+            let (_, destination) = file.destinations.0.remove(0);
+            assert_eq!(destination.value.rate.unwrap().to_string(), "30/m");
+            destination.value.breaker.unwrap().value
+        };
+        for off in ["off", "false"] {
+            assert!(matches!(with(off), Breaker::Off(_)), "{off}");
+        }
+        let Breaker::On(settings) = with("{ failures: 3, rate: 50% }") else { panic!("it is on") };
+        assert_eq!((settings.failures.unwrap().value, settings.rate.unwrap().to_string().as_str()), (3, "50%"));
+    }
+
+    #[test]
     fn deduplication_is_switched_off_in_words_or_by_false() {
         for off in ["off", "false", "\"off\""] {
             let file = whole(&route(&format!("    dedup: {off}\n")));
@@ -261,6 +277,28 @@ routes:
     }
 
     #[test]
+    fn what_is_no_rate_and_no_breaker_says_what_would_be_one() {
+        let text = "destinations:
+  a: { url: x, rate: 100, breaker: of }
+  b: { url: x, rate: 1.5/s, breaker: [] }
+  c: { url: x, rate: 10/d, breaker: { failures: -1, rate: 0.5, cool_down: 30 } }
+";
+        assert_eq!(
+            listed(text),
+            [
+                "2:22 expected a rate such as 100/s, 30/m or 1000/h",
+                "2:36 expected `off`, or a mapping such as { failures: 10, cool_down: 10s }",
+                "3:22 expected a rate such as 100/s, 30/m or 1000/h",
+                "3:38 expected text or a mapping, found a list",
+                "4:22 expected a rate such as 100/s, 30/m or 1000/h",
+                "4:49 expected a whole number from 0 to 4294967295",
+                "4:59 expected a share such as 50%",
+                "4:75 expected a duration such as 30s",
+            ]
+        );
+    }
+
+    #[test]
     fn a_misspelt_key_is_understood_at_every_level() {
         let cases = [
             ("listn: a\n", "listen"),
@@ -280,6 +318,10 @@ routes:
             ("destinations: { a: { url: x, auth: { basic: { usrname: a, password: b } } } }\n", "username"),
             ("destinations: { a: { url: x, retry: { max_atempts: 1 } } }\n", "max_attempts"),
             ("destinations: { a: { url: x, format: cloudevent } }\n", "cloudevents"),
+            ("destinations: { a: { url: x, raet: 1/s } }\n", "rate"),
+            ("destinations: { a: { url: x, braker: off } }\n", "breaker"),
+            ("destinations: { a: { url: x, breaker: { failure: 1 } } }\n", "failures"),
+            ("destinations: { a: { url: x, breaker: { cooldown: 1s } } }\n", "cool_down"),
             ("routes: [{ name: a, path: /a, delver: [] }]\n", "deliver"),
             ("routes: [{ name: a, path: /a, deliver: [{ to: a, tranform: {} }] }]\n", "transform"),
             ("routes: [{ name: a, path: /a, deliver: [], filter: { tpes: [a] } }]\n", "types"),

@@ -27,7 +27,7 @@ fn gateway(destination: &TlsDestination, trusted: &Authority) -> Gateway {
     let routes = format!(
         "
 destinations:
-  crm: {{ url: '{}', retry: {{ initial: 10ms, max: 50ms, max_attempts: 1000000 }} }}
+  crm: {{ url: '{}', breaker: off, retry: {{ initial: 10ms, max: 50ms, max_attempts: 1000000 }} }}
 routes:
   - {{ name: in, path: /in, auth: none, deliver: [{{ to: crm }}] }}
 ",

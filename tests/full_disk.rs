@@ -21,7 +21,7 @@ fn start(destination: &Destination, shell: &str) -> Gateway {
     Gateway::with(&format!(
         "
 destinations:
-  warehouse: {{ url: '{}', retry: {{ initial: 10ms, max: 100ms, max_attempts: 1000000 }} }}
+  warehouse: {{ url: '{}', breaker: off, retry: {{ initial: 10ms, max: 100ms, max_attempts: 1000000 }} }}
 routes:
   - {{ name: in, path: /in, auth: none, deliver: [{{ to: warehouse }}] }}
   - {{ name: loyalty, path: '/loyalty/{{hook}}', provider: bubblehouse, secret: {SECRET}, deliver: [{{ to: warehouse }}] }}

@@ -68,6 +68,8 @@ fn every_promised_metric_is_there_with_its_labels() {
         ("hookswitch_delivery_attempts_total", &[clients, ("destination", "warehouse"), ("reason", "rejected")], 1.0),
         ("hookswitch_delivery_duration_seconds_count", &[], 3.0),
         ("hookswitch_end_to_end_seconds_count", &[], 1.0),
+        ("hookswitch_breaker_state", &[("destination", "warehouse")], 0.0),
+        ("hookswitch_breaker_transitions_total", &[("destination", "warehouse"), ("to", "open")], 0.0),
         ("hookswitch_queue_pending", &line, 0.0),
         ("hookswitch_dead_letters", &line, 1.0),
         ("hookswitch_config_last_reload_successful", &[], 1.0),

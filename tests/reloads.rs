@@ -20,7 +20,7 @@ fn destinations(destination: &Destination) -> String {
     format!(
         "
 destinations:
-  warehouse: {{ url: '{}', retry: {{ initial: 1ms, max: 10ms, max_attempts: 1000000 }} }}
+  warehouse: {{ url: '{}', breaker: off, retry: {{ initial: 1ms, max: 10ms, max_attempts: 1000000 }} }}
 routes:
 ",
         destination.url("/old")
@@ -208,7 +208,7 @@ fn what_waits_goes_out_as_the_new_file_says() {
         format!(
             "
 destinations:
-  warehouse: {{ url: '{}', retry: {{ initial: 1ms, max: 10ms, max_attempts: 1000000 }} }}
+  warehouse: {{ url: '{}', breaker: off, retry: {{ initial: 1ms, max: 10ms, max_attempts: 1000000 }} }}
 routes:
   - {{ name: in, path: /in, auth: none, deliver: [{{ to: warehouse, transform: {transform} }}] }}
 ",

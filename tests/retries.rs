@@ -166,7 +166,7 @@ fn attempts_come_to_an_end() {
 #[test]
 fn age_comes_to_an_end() {
     let destination = Destination::start();
-    let settings = "    retry: { initial: 50ms, max: 50ms, max_attempts: 1000000, max_age: 300ms }";
+    let settings = "    breaker: off\n    retry: { initial: 50ms, max: 50ms, max_attempts: 1000000, max_age: 300ms }";
     let gateway = Gateway::start(&routes(&destination, settings));
     destination.always("/crm", Answer::Status(500));
     accept(&gateway, "1");
@@ -177,8 +177,10 @@ fn age_comes_to_an_end() {
 #[test]
 fn what_a_destination_missed_while_it_was_down_comes_after_a_restart_of_the_gateway() {
     let destination = Destination::start();
-    let mut gateway =
-        Gateway::start(&routes(&destination, "    retry: { initial: 10ms, max: 100ms, max_attempts: 1000000 }"));
+    let mut gateway = Gateway::start(&routes(
+        &destination,
+        "    breaker: off\n    retry: { initial: 10ms, max: 100ms, max_attempts: 1000000 }",
+    ));
     destination.answer_next([Answer::Status(500)]);
     accept(&gateway, "1");
     let key = destination.wait_for(1)[0].key();

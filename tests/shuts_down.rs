@@ -18,7 +18,7 @@ fn start(destination: &Destination, grace: &str) -> Gateway {
     Gateway::with(&format!(
         "
 destinations:
-  warehouse: {{ url: '{}', retry: {{ initial: 1ms, max: 10ms, max_attempts: 1000000 }} }}
+  warehouse: {{ url: '{}', breaker: off, retry: {{ initial: 1ms, max: 10ms, max_attempts: 1000000 }} }}
 routes:
   - {{ name: in, path: /in, auth: none, deliver: [{{ to: warehouse }}] }}
 ",

@@ -62,8 +62,8 @@ fn an_acknowledged_event_arrives_after_kill_9_under_load() {
     let mut gateway = Gateway::start(&format!(
         "
 destinations:
-  one: {{ url: '{}', retry: {{ initial: 1ms, max: 20ms, max_attempts: 1000000 }} }}
-  two: {{ url: '{}', retry: {{ initial: 1ms, max: 20ms, max_attempts: 1000000 }} }}
+  one: {{ url: '{}', breaker: off, retry: {{ initial: 1ms, max: 20ms, max_attempts: 1000000 }} }}
+  two: {{ url: '{}', breaker: off, retry: {{ initial: 1ms, max: 20ms, max_attempts: 1000000 }} }}
 routes:
   - {{ name: in, path: /in, auth: none, deliver: [{{ to: one }}, {{ to: two }}] }}
 ",

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::depth::DepthMetrics;
+use super::destinations::{BreakerMetrics, DestinationReport};
 use super::ingress::{Ingress, IngressMetrics};
 use super::jobs::Jobs;
 use super::reload::{ReloadError, ReloadMetrics, Reloader};
@@ -87,6 +88,7 @@ impl Assembly {
     pub async fn start(self) -> Result<Gateway, StartError> {
         let client = Client::new()?;
         let deliveries = DeliveryMetrics::register(&self.registry)?;
+        let breakers = BreakerMetrics::register(&self.registry)?;
         let metrics = IngressMetrics::register(&self.registry)?;
         let depth = DepthMetrics::register(&self.registry)?;
         let reloads = ReloadMetrics::register(&self.registry)?;
@@ -98,6 +100,7 @@ impl Assembly {
             client,
             self.dice,
             deliveries,
+            breakers,
         );
         let shared = Arc::new(Shared {
             table,
@@ -175,11 +178,19 @@ impl Gateway {
         self.jobs.run(id);
     }
 
+    /// How each destination of the configuration is now, by name: its breaker, its rate, the attempts under way.
+    #[must_use]
+    pub fn destinations(&self) -> Vec<DestinationReport> {
+        self.shared.lanes.destinations()
+    }
+
     /// Every metric in the Prometheus text format.
     ///
     /// # Errors
     /// Where one cannot be written.
     pub async fn metrics(&self) -> Result<String, MetricsError> {
+        // A breaker half-opens by the time alone: what was open may not be any more.
+        self.shared.lanes.poll_breakers();
         let (table, now) = (self.table(), self.shared.clock.now());
         self.depth.render(&self.registry, &*self.shared.queue, &table, now).await
     }

@@ -70,7 +70,10 @@ fn compile(loaded: Loaded) -> Result<Configured, Box<ConfigurationError>> {
     let table = file.as_ref().and_then(|file| routing::compile(file, &given, &mut problems));
     let problems = problems.sorted();
     match table {
-        Some(table) => Ok(Configured { table, warnings: problems, source }),
+        Some(mut table) => {
+            table.fingerprint = source.fingerprint().into();
+            Ok(Configured { table, warnings: problems, source })
+        }
         None => Err(Box::new(ConfigurationError { problems, source })),
     }
 }

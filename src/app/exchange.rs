@@ -20,7 +20,7 @@ use crate::pipeline::receive::{BodyShare, Bounds};
 use crate::pipeline::respond::Ending;
 use crate::pipeline::{Received, Verified};
 use crate::queue::{Admission, QueueError, Tally};
-use crate::routing::{Limits, Route};
+use crate::routing::{Route, RouteTable};
 
 /// How many events of a request ended how.
 #[derive(Debug, Default)]
@@ -36,8 +36,8 @@ struct Outcomes {
 /// Where it is refused: then nothing of it is kept.
 pub(super) async fn exchange(
     shared: &Arc<Shared>,
+    table: &RouteTable,
     route: &Arc<Route>,
-    limits: &Limits,
     path_params: Vec<(Box<str>, Box<str>)>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
@@ -45,7 +45,7 @@ pub(super) async fn exchange(
         return Err(Refusal::Method);
     }
     let (head, body) = request.into_parts();
-    let bounds = Bounds { max_body: route.max_body, body_timeout: limits.body_timeout };
+    let bounds = Bounds { max_body: route.max_body, body_timeout: table.settings.limits.body_timeout };
     let (received, share) = Received::read(head, body, path_params, bounds, &shared.bodies, &*shared.clock).await?;
     if let Some((status, body)) = route.handshakes.answer(&received, Moment::BeforeAuth) {
         return Ok(json_response(status, &body));
@@ -58,7 +58,7 @@ pub(super) async fn exchange(
         return Err(Refusal::Method);
     }
     let now = verified.received().received_at;
-    let normalized = match route.normalizer.normalize(verified, request_id(now)) {
+    let normalized = match route.normalizer.normalize(verified, request_id(now), &table.fingerprint) {
         Ok(normalized) => normalized,
         Err(why) => return Err(invalid(shared, route, why).await),
     };

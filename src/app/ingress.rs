@@ -55,8 +55,7 @@ impl Handler for Ingress {
             return response;
         };
         let route = Arc::clone(matched.route);
-        let limits = &table.settings.limits;
-        let response = match exchange::exchange(&self.shared, &route, limits, matched.path_params, request).await {
+        let response = match exchange::exchange(&self.shared, &table, &route, matched.path_params, request).await {
             Ok(response) => response,
             Err(refusal) => rescue::answer(&refusal, Some(&route)),
         };

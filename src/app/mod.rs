@@ -18,4 +18,5 @@ pub mod worker;
 
 pub use assemble::{Assembly, Gateway, StartError};
 pub use configuration::{ConfigurationError, Configured, configure, configure_settings, configure_text};
+pub use destinations::{BreakerState, DestinationReport};
 pub use shared::Shared;

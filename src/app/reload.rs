@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use prometheus::{Gauge, IntGauge, Registry};
+use prometheus::{Gauge, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::configuration::{ConfigurationError, Configured, configure};
 use super::shared::Shared;
@@ -40,6 +40,7 @@ pub enum ReloadError {
 pub(super) struct ReloadMetrics {
     successful: IntGauge,
     at: Gauge,
+    info: IntGaugeVec,
 }
 
 // === impl Reloader ===
@@ -65,7 +66,8 @@ impl Reloader {
         match &result {
             Ok(()) => {
                 self.metrics.succeeded(&self.shared);
-                tracing::info!(file = %self.path.display(), "configuration reloaded");
+                let fingerprint = &*self.shared.table.load().fingerprint;
+                tracing::info!(file = %self.path.display(), fingerprint, "configuration reloaded");
             }
             Err(error) => {
                 self.metrics.successful.set(0);
@@ -120,7 +122,15 @@ impl ReloadMetrics {
                 "hookswitch_config_last_reload_success_timestamp_seconds",
                 "When the configuration in force was loaded, in seconds since the Unix epoch.",
             )?,
+            info: IntGaugeVec::new(
+                Opts::new(
+                    "hookswitch_config_info",
+                    "A constant 1; the label is the fingerprint of the configuration in force.",
+                ),
+                &["fingerprint"],
+            )?,
         };
+        registry.register(Box::new(metrics.info.clone()))?;
         registry.register(Box::new(metrics.successful.clone()))?;
         registry.register(Box::new(metrics.at.clone()))?;
         Ok(metrics)
@@ -129,6 +139,8 @@ impl ReloadMetrics {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 stay below 2^53 for 285,000 years")]
     fn succeeded(&self, shared: &Shared) {
         self.successful.set(1);
+        self.info.reset();
+        self.info.with_label_values(&[&*shared.table.load().fingerprint]).set(1);
         self.at.set(shared.clock.now().as_millis() as f64 / 1000.0);
     }
 }

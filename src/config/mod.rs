@@ -22,4 +22,6 @@ mod units;
 pub use place::{At, Named, Place, Tree};
 pub use problem::{Problem, Problems, Severity, nearest};
 pub use source::Source;
-pub use units::{ByteSize, ParseByteSizeError, ParseSpanError, Span};
+pub use units::{
+    ByteSize, ParseByteSizeError, ParseOffError, ParsePercentError, ParseRateError, ParseSpanError, Percent, Rate, Span,
+};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use sha2::{Digest, Sha256};
+
 use super::secrets::names_secret;
 
 /// The text of a file, its name, and which parts of it are secrets that no message shows.
@@ -55,6 +57,14 @@ impl Source {
         self.secrets.sort_by_key(|secret| (secret.start, secret.end));
         self.knowledge = knowledge;
         self
+    }
+
+    /// What tells this text from others: the first 16 hex digits of its SHA-256. What is filled in from elsewhere, such as
+    /// secrets, is not in it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let digest = Sha256::digest(&self.text);
+        hex::encode(digest.get(..8).unwrap_or_default())
     }
 
     /// The name of the file, as it was given.

@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them.
+//! Durations, sizes, rates and shares as people write them.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
-use super::file::Window;
+use super::file::{Off, Window};
 
 /// A length of time: `500ms`, `30s`, `5m`, `2h`, `3d`, or several of these from the longest unit to
 /// the shortest, such as `1h30m`.
@@ -19,6 +19,19 @@ pub struct Span(pub Duration);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(pub u64);
 
+/// So many in a unit of time: `100/s`, `30/m`, `1000/h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub count: u32,
+    /// In which time: a second, a minute or an hour.
+    pub per: Duration,
+}
+
+/// A share of the whole: `50%`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Percent(pub u32);
+
 /// A text that is not a [`Span`]: it has no unit, an unknown one, units out of order, or is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected {}", <Span as Unit>::EXPECTED)]
@@ -28,6 +41,21 @@ pub struct ParseSpanError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected {}", <ByteSize as Unit>::EXPECTED)]
 pub struct ParseByteSizeError;
+
+/// A text that is not a [`Rate`]: it has no unit, an unknown one, or no whole number in front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected {}", <Rate as Unit>::EXPECTED)]
+pub struct ParseRateError;
+
+/// A text that is not a [`Percent`]: it has no `%`, or no whole number in front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected {}", <Percent as Unit>::EXPECTED)]
+pub struct ParsePercentError;
+
+/// A text that is not [`Off`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected {}", <Off as Unit>::EXPECTED)]
+pub struct ParseOffError;
 
 /// Milliseconds in each unit of time, from the longest.
 const TIMES: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
@@ -42,6 +70,9 @@ const SIZES: [(&str, u64); 7] = [
     ("MB", 1_000_000),
     ("KB", 1_000),
 ];
+
+/// Seconds in each unit that a rate may be in.
+const PERIODS: [(&str, u64); 3] = [("s", 1), ("m", 60), ("h", 3_600)];
 
 /// The units in which a size is shown.
 const SHOWN_SIZES: usize = 4;
@@ -170,6 +201,82 @@ impl<'de> Deserialize<'de> for Window {
     }
 }
 
+// === impl Rate ===
+
+impl FromStr for Rate {
+    type Err = ParseRateError;
+
+    fn from_str(text: &str) -> Result<Self, ParseRateError> {
+        let (count, unit) = text.split_once('/').ok_or(ParseRateError)?;
+        let (_, seconds) = PERIODS.iter().find(|(name, _)| *name == unit).ok_or(ParseRateError)?;
+        Ok(Self { count: whole(count).ok_or(ParseRateError)?, per: Duration::from_secs(*seconds) })
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = PERIODS.iter().find(|(_, seconds)| *seconds == self.per.as_secs()).map_or("s", |(name, _)| name);
+        write!(f, "{}/{unit}", self.count)
+    }
+}
+
+impl Unit for Rate {
+    const EXPECTED: &'static str = "a rate such as 100/s, 30/m or 1000/h";
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(UnitVisitor(PhantomData))
+    }
+}
+
+// === impl Percent ===
+
+impl FromStr for Percent {
+    type Err = ParsePercentError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePercentError> {
+        text.strip_suffix('%').and_then(whole).map(Self).ok_or(ParsePercentError)
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
+
+impl Unit for Percent {
+    const EXPECTED: &'static str = "a share such as 50%";
+}
+
+impl<'de> Deserialize<'de> for Percent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(UnitVisitor(PhantomData))
+    }
+}
+
+// === impl Off ===
+
+impl FromStr for Off {
+    type Err = ParseOffError;
+
+    /// `false` is `off` too: a YAML 1.1 editor may turn the one into the other.
+    fn from_str(text: &str) -> Result<Self, ParseOffError> {
+        if matches!(text, "off" | "false") { Ok(Self) } else { Err(ParseOffError) }
+    }
+}
+
+impl Unit for Off {
+    const EXPECTED: &'static str = "`off`, or a mapping such as { failures: 10, cool_down: 10s }";
+}
+
+impl<'de> Deserialize<'de> for Off {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(UnitVisitor(PhantomData))
+    }
+}
+
 // === impl UnitVisitor ===
 
 impl<T: Unit> Visitor<'_> for UnitVisitor<T> {
@@ -182,6 +289,11 @@ impl<T: Unit> Visitor<'_> for UnitVisitor<T> {
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
         text.parse().map_err(|_| E::invalid_value(Unexpected::Other("text"), &self))
     }
+}
+
+/// A whole number in digits alone, which `FromStr` is not content with: it takes a sign.
+fn whole(text: &str) -> Option<u32> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 /// The number and the unit that `text` starts with, and what comes after.
@@ -242,6 +354,29 @@ mod tests {
         assert!("on".parse::<Window>().is_err());
     }
 
+    #[test]
+    fn rates_are_a_whole_number_in_a_second_a_minute_or_an_hour() {
+        for (text, count, seconds) in [("100/s", 100, 1), ("30/m", 30, 60), ("1000/h", 1_000, 3_600), ("0/s", 0, 1)] {
+            let rate = Rate { count, per: Duration::from_secs(seconds) };
+            assert_eq!(text.parse(), Ok(rate));
+            assert_eq!(rate.to_string(), text);
+        }
+        for text in
+            ["", "100", "/s", "100/", "-1/s", "+1/s", "1.5/s", "100 / s", "100/S", "1/d", "1/s/s", "5000000000/s"]
+        {
+            assert_eq!(text.parse::<Rate>(), Err(ParseRateError), "{text}");
+        }
+    }
+
+    #[test]
+    fn shares_are_a_whole_number_of_percent() {
+        assert_eq!("50%".parse(), Ok(Percent(50)));
+        assert_eq!(Percent(50).to_string(), "50%");
+        for text in ["", "%", "50", "0.5", "-5%", "+5%", "5 %", "5%%"] {
+            assert_eq!(text.parse::<Percent>(), Err(ParsePercentError), "{text}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -260,6 +395,7 @@ mod tests {
         #[test]
         fn no_text_makes_the_parsers_panic(text in ".{0,12}") {
             let _ = (text.parse::<Span>(), text.parse::<ByteSize>(), text.parse::<Window>());
+            let _ = (text.parse::<Rate>(), text.parse::<Percent>());
         }
     }
 }

@@ -118,7 +118,7 @@ impl Reason {
             Self::Tls => "check the destination's certificate and the CA it is signed by",
             Self::Timeout => "check the destination's load, or raise its `timeout`",
             Self::BrokenResponse => "check what answers at the destination's url: it does not speak HTTP to the end",
-            Self::RateLimited => "lower the destination's `concurrency`",
+            Self::RateLimited => "lower the destination's `rate` or `concurrency`",
             Self::ServerError => "look into the destination's own log",
             Self::ClientError | Self::Rejected => {
                 "compare the request with what the destination accepts; mend the transform; the dead letter is kept"

@@ -44,6 +44,7 @@ pub fn compile(file: &file::ConfigFile, given: &Given, problems: &mut Problems) 
         max_body: settings.limits.max_body,
     };
     let mut table = RouteTable {
+        fingerprint: Arc::default(),
         settings,
         paths: matchit::Router::new(),
         routes: Vec::new(),

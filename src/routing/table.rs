@@ -17,6 +17,8 @@ use crate::pipeline::verify::Verifier;
 /// The compiled configuration.
 #[derive(Debug)]
 pub struct RouteTable {
+    /// The fingerprint of the text that it was compiled from; empty where that is not known.
+    pub fingerprint: Arc<str>,
     /// What concerns the process rather than a route.
     pub settings: Settings,
     pub(super) paths: matchit::Router<Arc<Route>>,

@@ -89,6 +89,26 @@ fn a_route_that_could_never_work_is_one_problem_at_its_place() {
 }
 
 #[test]
+fn a_rate_or_a_breaker_that_could_never_work_is_one_problem_at_its_place() {
+    for (settings, marked, message) in [
+        ("rate: 0/s", "0/s", "no attempt could ever be made"),
+        ("breaker: { failures: 0 }", "0", "open before any attempt"),
+        ("breaker: { cool_down: 0s }", "0s", "no time at all"),
+        ("breaker: { max_cool_down: 0s }", "0s", "no time at all"),
+        ("breaker: { cool_down: 9s, max_cool_down: 8s }", "9s", "longer than `max_cool_down`"),
+        ("breaker: { rate: 0% }", "0%", "no share of failures"),
+        ("breaker: { rate: 101% }", "101%", "no share of failures"),
+        ("breaker: { rate: 50%, window: 0s }", "0s", "no time at all"),
+        ("breaker: { rate: 50%, min_attempts: 0 }", "0", "open before any attempt"),
+        ("breaker: { window: 9s }", "9s", "`window` is about `rate`"),
+        ("breaker: { min_attempts: 9 }", "9", "`min_attempts` is about `rate`"),
+    ] {
+        let route = "routes: [{ name: r, path: /r, auth: none, deliver: [{ to: d }] }]";
+        only(&format!("destinations: {{ d: {{ url: 'http://d', {settings} }} }}\n{route}\n"), marked, message);
+    }
+}
+
+#[test]
 fn a_parameter_that_the_path_has_is_no_problem() {
     for path in ["/{key}", "/x/{*key}"] {
         let token = "auth: { token: { from: 'path:key' } }, secret: s, deliver: [{ to: d }]";

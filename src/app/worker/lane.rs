@@ -1,16 +1,23 @@
 //! The task of one lane: which deliveries are made now, from memory and from the queue.
+//!
+//! Before it takes a delivery from the queue a lane asks the destination's breaker. Where that is open it takes none, and
+//! gives back what comes from memory; it sleeps until a probe is due or the breaker changes. Of several lanes one gets the
+//! probe. A lane asks only while something is due in it: so one that found nothing to probe with leaves that to another,
+//! and does not ask again before something is.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::wake::Wake;
 use super::{Workshop, settle};
+use crate::app::destinations::{Pass, Probe, Shut};
 use crate::model::{Lane, Timestamp};
-use crate::queue::Lease;
+use crate::queue::{Lease, Leased};
 
 /// The task of one lane.
 pub(super) struct LaneTask {
@@ -41,16 +48,33 @@ impl LaneTask {
             next_due = self.wake.take().map_or(next_due, |told| next_due.min(told));
             let room = self.window().saturating_sub(under_way.len());
             let now = self.workshop.clock.now();
+            let mut shut = None;
             if room > 0 && next_due <= now {
-                next_due = self.read_queue(room, now, &mut under_way).await;
-                continue;
+                match self.pass() {
+                    Pass::Free => {
+                        next_due = self.read_queue(room, now, &mut under_way).await;
+                        continue;
+                    }
+                    Pass::Probe(probe) => {
+                        next_due = self.probe(probe, room, now, &mut under_way).await;
+                        continue;
+                    }
+                    Pass::Shut(until) => shut = Some(until),
+                }
             }
             let sleep = next_due.since(now).min(LONG);
+            let is_shut = shut.is_some();
+            let opens = OptionFuture::from(shut.map(|shut: Shut| shut.over(LONG)));
             tokio::select! {
                 () = self.stop.cancelled() => {}
-                Some(lease) = self.fresh.recv(), if room > 0 => self.attempt(lease, &mut under_way),
+                Some(lease) = self.fresh.recv(), if room > 0 => {
+                    if !self.make(lease, &mut under_way) {
+                        next_due = now;
+                    }
+                }
                 () = self.wake.told() => {}
-                () = tokio::time::sleep(sleep), if room > 0 => next_due = self.workshop.clock.now(),
+                _ = opens, if is_shut => {}
+                () = tokio::time::sleep(sleep), if room > 0 && !is_shut => next_due = self.workshop.clock.now(),
                 Some(ended) = under_way.join_next() => {
                     if ended.is_err() {
                         // It gave the lease back, and nobody else will say so. Not at once: it may well panic again.
@@ -75,24 +99,77 @@ impl LaneTask {
         table.delivery(&self.lane).map_or(1, |delivery| delivery.target.concurrency.saturating_mul(2))
     }
 
+    /// Whether deliveries may be taken from the queue. Where the lane is gone nothing is against it: it is about to stop.
+    fn pass(&self) -> Pass {
+        let table = self.workshop.table.load();
+        table.delivery(&self.lane).map_or(Pass::Free, |delivery| self.workshop.destinations.of(&delivery.target).pass())
+    }
+
     /// Starts what is due in the queue, and answers when to look again.
     async fn read_queue(&self, room: usize, now: Timestamp, under_way: &mut JoinSet<()>) -> Timestamp {
-        match self.workshop.queue.lease(&self.lane, room.min(BATCH), now).await {
-            Ok(leased) => {
-                for lease in leased.leases {
-                    self.attempt(lease, under_way);
-                }
+        let (leases, next_due) = self.lease(room, now).await;
+        for lease in leases {
+            self.attempt(lease, None, under_way);
+        }
+        next_due
+    }
+
+    /// Probes with the first delivery that is due, and answers when to look again. What is older than it may become ends
+    /// here, without an attempt: else it would wait for as long as the destination fails.
+    async fn probe(&self, probe: Probe, room: usize, now: Timestamp, under_way: &mut JoinSet<()>) -> Timestamp {
+        let mut left = room;
+        let mut max = 1;
+        while left > 0 {
+            let (leases, next_due) = self.lease(max.min(left), now).await;
+            if leases.is_empty() {
+                return next_due;
+            }
+            let (aged, young): (Vec<Lease>, Vec<Lease>) =
+                leases.into_iter().partition(|lease| self.has_expired(lease, now));
+            left = left.saturating_sub(aged.len());
+            for lease in aged {
+                under_way.spawn(settle::expired(Arc::clone(&self.workshop), lease, Arc::clone(&self.wake)));
+            }
+            if let Some(lease) = young.into_iter().next() {
+                self.attempt(lease, Some(probe), under_way);
+                break;
+            }
+            max = BATCH;
+        }
+        // There may be more, whether or not the queue said so: it did not know what is given back.
+        now
+    }
+
+    async fn lease(&self, max: usize, now: Timestamp) -> (Vec<Lease>, Timestamp) {
+        match self.workshop.queue.lease(&self.lane, max.min(BATCH), now).await {
+            Ok(Leased { leases, next_due }) => {
                 let long = now.after(LONG);
-                leased.next_due.map_or(long, |due| due.min(long))
+                (leases, next_due.map_or(long, |due| due.min(long)))
             }
             Err(error) => {
                 tracing::error!(route = &*self.lane.route, delivery = &*self.lane.delivery, %error, "cannot read the queue");
-                now.after(PAUSE)
+                (Vec::new(), now.after(PAUSE))
             }
         }
     }
 
-    fn attempt(&self, lease: Lease, under_way: &mut JoinSet<()>) {
-        under_way.spawn(settle::attempt(Arc::clone(&self.workshop), lease, Arc::clone(&self.wake)));
+    fn has_expired(&self, lease: &Lease, now: Timestamp) -> bool {
+        let table = self.workshop.table.load();
+        table.delivery(&self.lane).is_some_and(|delivery| now > lease.since.after(delivery.target.retry.max_age))
+    }
+
+    /// Starts what comes from memory. `false` where the breaker has it go back to the queue.
+    fn make(&self, lease: Lease, under_way: &mut JoinSet<()>) -> bool {
+        match self.pass() {
+            Pass::Free => self.attempt(lease, None, under_way),
+            Pass::Probe(probe) => self.attempt(lease, Some(probe), under_way),
+            Pass::Shut(_) => return false,
+        }
+        true
+    }
+
+    fn attempt(&self, lease: Lease, probe: Option<Probe>, under_way: &mut JoinSet<()>) {
+        let workshop = Arc::clone(&self.workshop);
+        under_way.spawn(settle::attempt(workshop, lease, probe, Arc::clone(&self.wake), self.stop.clone()));
     }
 }

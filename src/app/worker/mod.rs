@@ -8,6 +8,7 @@ mod lane;
 mod metrics;
 mod quiet;
 mod settle;
+mod turn;
 mod wake;
 
 use std::collections::HashMap;
@@ -23,7 +24,7 @@ use self::lane::LaneTask;
 pub use self::metrics::DeliveryMetrics;
 use self::quiet::Quiet;
 use self::wake::Wake;
-use super::destinations::Destinations;
+use super::destinations::{BreakerMetrics, DestinationReport, Destinations};
 use crate::model::{Clock, Lane};
 use crate::pipeline::deliver::Client;
 use crate::queue::{Lease, Queue, Retired};
@@ -46,7 +47,7 @@ pub struct Workshop {
     pub dice: fn() -> f64,
     /// What is counted.
     pub metrics: DeliveryMetrics,
-    destinations: Destinations,
+    pub(super) destinations: Destinations,
     quiet: Quiet,
 }
 
@@ -78,24 +79,17 @@ struct Handle {
 
 impl Workshop {
     /// What lanes need.
-    pub fn new(
+    pub(super) fn new(
         table: Arc<ArcSwap<RouteTable>>,
         queue: Arc<dyn Queue>,
         clock: Arc<dyn Clock>,
         client: Client,
         dice: fn() -> f64,
         metrics: DeliveryMetrics,
+        breakers: BreakerMetrics,
     ) -> Self {
-        Self {
-            table,
-            queue,
-            clock,
-            client,
-            dice,
-            metrics,
-            destinations: Destinations::default(),
-            quiet: Quiet::default(),
-        }
+        let destinations = Destinations::new(Arc::clone(&clock), dice, breakers);
+        Self { table, queue, clock, client, dice, metrics, destinations, quiet: Quiet::default() }
     }
 }
 
@@ -144,6 +138,7 @@ impl Lanes {
     pub fn align(&self) -> Vec<CancellationToken> {
         let mut wakes = self.wakes();
         let table = self.workshop.table.load();
+        self.workshop.destinations.align(table.targets());
         let mut running = HashMap::clone(&self.running.load());
         let mut ending = Vec::new();
         running.retain(|lane, handle| {
@@ -171,6 +166,16 @@ impl Lanes {
     /// The lanes that were removed and have attempts under way still: what those hold is theirs to settle.
     pub(super) fn ending(&self) -> Vec<Lane> {
         self.ending_lanes().iter().filter(|(_, ended)| !ended.is_cancelled()).map(|(lane, _)| lane.clone()).collect()
+    }
+
+    /// Brings the breakers, and with them their metrics, up to date with the time.
+    pub(super) fn poll_breakers(&self) {
+        self.workshop.destinations.poll();
+    }
+
+    /// How each destination is now.
+    pub(super) fn destinations(&self) -> Vec<DestinationReport> {
+        self.workshop.destinations.report()
     }
 
     /// Counts and names what was given up because its lane is gone.

@@ -3,18 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::Workshop;
+use super::turn::{Turn, turn};
 use super::wake::Wake;
-use crate::app::destinations::Slot;
+use crate::app::destinations::Probe;
 use crate::model::{Attempt, Lane, Outcome, Reason, Timestamp};
 use crate::pipeline::deliver::{Answer, Verdict};
 use crate::queue::{Death, Lease, QueueError, Settled};
 use crate::routing::Delivery;
 
 /// Makes one attempt of a delivery, with the configuration in force when its turn comes, and tells the queue.
-pub(super) async fn attempt(workshop: Arc<Workshop>, lease: Lease, wake: Arc<Wake>) {
-    let Some((delivery, slot)) = turn(&workshop, &lease.lane).await else {
-        return removed(workshop, lease).await;
+/// A delivery whose turn does not come is given back, and `wake` told.
+pub(super) async fn attempt(
+    workshop: Arc<Workshop>,
+    lease: Lease,
+    probe: Option<Probe>,
+    wake: Arc<Wake>,
+    stop: CancellationToken,
+) {
+    let (delivery, permit) = match turn(&workshop, &lease.lane, probe, &stop).await {
+        Turn::Now(delivery, permit) => (delivery, permit),
+        Turn::Removed => return removed(workshop, lease).await,
+        Turn::Later => {
+            drop(lease);
+            return wake.by(workshop.clock.now());
+        }
     };
     let target = &delivery.target;
     let number = lease.attempts.saturating_add(1);
@@ -23,22 +38,13 @@ pub(super) async fn attempt(workshop: Arc<Workshop>, lease: Lease, wake: Arc<Wak
     let payload = delivery.shape.render(&lease.event);
     let answer = workshop.client.attempt(target, &lease.event, payload, lease.id, number, at).await;
     let duration = started.elapsed();
-    drop(slot);
+    permit.end(&answer);
     let now = workshop.clock.now();
     let verdict = target.retry.decide(&answer, number, lease.since, now, (workshop.dice)());
     let attempt = record(&answer, verdict, number, at, duration);
     workshop.metrics.attempted(&lease.lane, target, attempt.outcome, duration);
     log(&workshop, &lease, &target.name, &attempt, verdict, &answer.detail);
     settle(&workshop, lease, &delivery, attempt, verdict, now, &wake).await;
-}
-
-/// Waits for the delivery's turn at its destination. `None` where the configuration no longer has it.
-async fn turn(workshop: &Workshop, lane: &Lane) -> Option<(Arc<Delivery>, Slot)> {
-    let before = workshop.table.load().delivery(lane).cloned()?;
-    let slot = workshop.destinations.slot(&before.target).await;
-    // The wait may have been long: what is in force now counts.
-    let delivery = workshop.table.load().delivery(lane).cloned()?;
-    Some((delivery, slot))
 }
 
 fn record(answer: &Answer, verdict: Verdict, number: u32, at: Timestamp, duration: Duration) -> Attempt {
@@ -120,6 +126,29 @@ pub(super) async fn removed(workshop: Arc<Workshop>, lease: Lease) {
         }
         Err(error) => unsettled(&lane, &error),
     }
+}
+
+/// It became older than it may while its destination failed: it is kept for a person.
+pub(super) async fn expired(workshop: Arc<Workshop>, lease: Lease, wake: Arc<Wake>) {
+    let (lane, now) = (lease.lane.clone(), workshop.clock.now());
+    let delivery = workshop.table.load().delivery(&lane).cloned();
+    let park = delivery.as_ref().is_some_and(|delivery| delivery.parks);
+    let death = Death { reason: Reason::Expired, at: now, attempt: None, park };
+    let settled = match workshop.queue.dead_letter(lease, death).await {
+        Ok(settled) => settled,
+        Err(error) => return unsettled(&lane, &error),
+    };
+    if settled.was_pending {
+        let destination = delivery.as_ref().map(|delivery| &*delivery.target.name).unwrap_or_default();
+        workshop.metrics.dead(&lane, destination, 1);
+        if let Some(held_back) = workshop.quiet.may_say(&lane, now) {
+            tracing::error!(
+                route = &*lane.route, delivery = &*lane.delivery, reason = %Reason::Expired, held_back,
+                "dead letter: the breaker was open until it was older than `max_age`; the dead letter is kept"
+            );
+        }
+    }
+    follow(&lane, settled, now, &wake);
 }
 
 fn unsettled(lane: &Lane, error: &QueueError) {

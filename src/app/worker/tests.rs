@@ -1,4 +1,6 @@
-//! What becomes of a delivery that a reload came across.
+//! What becomes of a delivery that a reload came across; and in `breaks` of those whose destination fails.
+
+mod breaks;
 
 use std::time::Duration;
 
@@ -24,34 +26,51 @@ struct House {
 
 /// Nothing listens at the destination: an attempt fails, is counted, and no other follows in this test's time.
 fn table(routes: &[&str]) -> RouteTable {
+    table_to("http://127.0.0.1:1", "", routes)
+}
+
+fn table_to(url: &str, settings: &str, routes: &[&str]) -> RouteTable {
     let retry = "{ initial: 1h, max: 1h }";
-    let mut text = format!("destinations: {{ d: {{ url: 'http://127.0.0.1:1', retry: {retry} }} }}\nroutes:\n");
+    let mut text = format!("destinations: {{ d: {{ url: '{url}', retry: {retry}{settings} }} }}\nroutes:\n");
     for name in routes {
         text.push_str(&format!("  - {{ name: {name}, path: /{name}, auth: none, deliver: [{{ to: d }}] }}\n"));
     }
     configure_text("routes.yaml", &text, &FixedSurroundings::new()).unwrap().table
 }
 
+fn workshop(table: &Arc<ArcSwap<RouteTable>>, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Workshop {
+    let registry = Registry::new();
+    let metrics = DeliveryMetrics::register(&registry).unwrap();
+    let breakers = BreakerMetrics::register(&registry).unwrap();
+    let client = Client::new().unwrap();
+    Workshop::new(Arc::clone(table), queue, clock, client, || 0.99, metrics, breakers)
+}
+
 impl House {
     fn with(routes: &[&str]) -> Self {
+        Self::on(table(routes))
+    }
+
+    fn on(table: RouteTable) -> Self {
         let directory = TempDir::new().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let queue: Arc<dyn Home> = Embedded::open(Options::new(directory.path()), Arc::clone(&clock)).unwrap();
-        let table = Arc::new(ArcSwap::from_pointee(table(routes)));
-        let metrics = DeliveryMetrics::register(&Registry::new()).unwrap();
-        let client = Client::new().unwrap();
-        let workshop =
-            Workshop::new(Arc::clone(&table), Arc::<dyn Home>::clone(&queue), clock, client, || 0.99, metrics);
-        Self { lanes: Lanes::new(workshop), queue, table, _directory: directory }
+        let table = Arc::new(ArcSwap::from_pointee(table));
+        let lanes = Lanes::new(workshop(&table, Arc::<dyn Home>::clone(&queue), clock));
+        Self { lanes, queue, table, _directory: directory }
     }
 
     /// Stores an event for the lane of a route.
     async fn append(&self, route: &str) -> Vec<Lease> {
+        self.append_as("1", route).await
+    }
+
+    async fn append_as(&self, id: &str, route: &str) -> Vec<Lease> {
         let request = Arc::new(Request { id: RequestId(Uuid::now_v7()), ..sample::request("1") });
         let attributes = sample::attributes(route, "t");
         let event = Arc::new(Event::new(attributes, Arc::clone(&request), 0..1, Value::from(1)));
         let deliveries = vec![NewDelivery { lane: Lane::new(route, "d"), order_key: None }];
-        let events = vec![NewEvent { event, key: "1".to_owned(), remember_until: None, deliveries }];
+        let events = vec![NewEvent { event, key: id.to_owned(), remember_until: None, deliveries }];
         let tally = Tally { received: 1, ..Tally::default() };
         self.queue.append(Append { request, route: route.into(), tally, events }).await.unwrap().leases
     }
@@ -137,22 +156,25 @@ async fn lanes_that_stopped_leave_what_comes_to_the_next_start() {
 
 #[tokio::test]
 async fn a_removed_lane_is_ending_until_its_attempt_has_ended() {
-    let house = House::with(&["stays", "goes"]);
+    // It takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let house = House::on(table_to(&url, ", concurrency: 1", &["stays", "goes"]));
     house.lanes.align();
-    // Somebody else has the destination's only slot, so the attempt waits.
-    let target = Arc::clone(&house.table.load().delivery(&Lane::new("goes", "d")).unwrap().target);
-    let mut slots = Vec::new();
-    for _ in 0..target.concurrency {
-        slots.push(house.lanes.workshop.destinations.slot(&target).await);
+    for id in ["1", "2"] {
+        let leases = house.append_as(id, "goes").await;
+        house.lanes.dispatch(leases);
     }
-    let leases = house.append("goes").await;
-    house.lanes.dispatch(leases);
-    house.table.store(Arc::new(table(&["stays"])));
+    let (connection, _) = silent.accept().await.unwrap();
+    assert_eq!(house.lanes.destinations()[0].in_flight, 1);
+    house.table.store(Arc::new(table_to(&url, ", concurrency: 1", &["stays"])));
     let ended = house.lanes.align();
     assert_eq!(house.lanes.ending(), [Lane::new("goes", "d")]);
-    drop(slots);
+    drop((silent, connection));
     for ended in ended {
         ended.cancelled().await;
     }
     assert_eq!(house.lanes.ending(), []);
+    let attempts = house.lanes.workshop.metrics.attempts_of("goes", "d", Reason::BrokenResponse);
+    assert_eq!(attempts, 1, "what waited for its turn is given back");
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::config::{At, Named, Span};
+use crate::config::{At, Named, Percent, Rate, Span};
 use crate::model::Secret;
 
 /// `destinations.NAME:`, an HTTP endpoint.
@@ -26,6 +26,12 @@ pub struct Destination {
     /// How many attempts may be under way at once. Default 32.
     #[serde(default)]
     pub concurrency: Option<At<u32>>,
+    /// How many attempts may be begun in a time, over all of its deliveries. Default: as many as come.
+    #[serde(default)]
+    pub rate: Option<At<Rate>>,
+    /// When no attempts are made because it fails. On by default.
+    #[serde(default)]
+    pub breaker: Option<At<Breaker>>,
     /// When a failed attempt is made again.
     #[serde(default)]
     pub retry: Retry,
@@ -75,6 +81,46 @@ pub struct Retry {
     /// Statuses after which no further attempt is made. Default 400, 410, 413, 422.
     #[serde(default)]
     pub give_up_on: Option<At<Vec<At<u16>>>>,
+}
+
+/// `breaker:`, when no attempts are made because the destination fails.
+#[derive(Debug, Deserialize)]
+#[serde(rename = "by shape")]
+pub enum Breaker {
+    /// Attempts are made however often they fail.
+    #[serde(rename = "text")]
+    Off(Off),
+    /// Its settings.
+    #[serde(rename = "mapping")]
+    On(Box<BreakerSettings>),
+}
+
+/// `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Off;
+
+/// `breaker:` as a mapping.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakerSettings {
+    /// After how many failed attempts in a row it opens. Default 10.
+    #[serde(default)]
+    pub failures: Option<At<u32>>,
+    /// At which share of failed attempts it opens too. Default: at none.
+    #[serde(default)]
+    pub rate: Option<At<Percent>>,
+    /// Over which time `rate` is taken. Default `30s`.
+    #[serde(default)]
+    pub window: Option<At<Span>>,
+    /// How many attempts `rate` needs at least. Default 20.
+    #[serde(default)]
+    pub min_attempts: Option<At<u32>>,
+    /// How long it is open the first time. Default `10s`.
+    #[serde(default)]
+    pub cool_down: Option<At<Span>>,
+    /// The most that it is ever open before it is tried again. Default `5m`.
+    #[serde(default)]
+    pub max_cool_down: Option<At<Span>>,
 }
 
 /// What a delivery's body is.

@@ -18,7 +18,7 @@ pub use auth::{
     Auth, Basic, Claims, Encoding, HashFunction, Hmac, Jwt, JwtAlgorithm, Key, Signature, SignatureList,
     TimestampFormat, TimestampRule, Token,
 };
-pub use destination::{Destination, DestinationAuth, Format, Retry};
+pub use destination::{Breaker, BreakerSettings, Destination, DestinationAuth, Format, Off, Retry};
 pub use provider::{About, Choice, EventMap, Expectation, Handshake, HandshakeMoment, Provider, Reply, Respond};
 pub use route::{Delivery, Filter, FilterBlock, OnDeadLetter, Route, Window};
 

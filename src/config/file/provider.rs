@@ -141,6 +141,10 @@ pub struct EventMap {
     /// Queries that must find something, else the request is invalid.
     #[serde(default)]
     pub require: Vec<At<String>>,
+    /// Which attempt of the provider's a request is, in its own count: of the head, not of the body. It is kept with the
+    /// events.
+    #[serde(default)]
+    pub attempt: Option<At<OneOrMany<At<Choice>>>>,
 }
 
 /// One way to a value; of a list the first that gives one is taken.

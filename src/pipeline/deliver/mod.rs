@@ -13,6 +13,7 @@ mod attempt;
 mod excerpt;
 mod failure;
 mod fields;
+mod limits;
 mod outbound;
 mod retry;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod target;
 pub use address::AddressError;
 pub use answer::Answer;
 pub use attempt::{Client, ClientError};
+pub use limits::{BreakerPolicy, FailureRate};
 pub use outbound::{Outbound, OutboundError};
 pub use retry::{RetryPolicy, Verdict};
 pub use target::Target;

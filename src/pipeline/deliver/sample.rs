@@ -33,6 +33,8 @@ pub(super) fn destination(url: &str) -> file::Destination {
         auth: None,
         timeout: None,
         concurrency: None,
+        rate: None,
+        breaker: None,
         retry: file::Retry::default(),
         format: None,
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::RetryPolicy;
 use super::address::Address;
 use super::fields::Fields;
-use crate::config::{At, Problem, Problems, file};
+use super::{BreakerPolicy, RetryPolicy, limits};
+use crate::config::{At, Problem, Problems, Rate, file};
 use crate::model::Secret;
 
 /// A destination, compiled.
@@ -20,6 +20,10 @@ pub struct Target {
     pub timeout: Duration,
     /// How many attempts may be under way at once.
     pub concurrency: usize,
+    /// How many attempts may be begun in a time; `None` for as many as come.
+    pub rate: Option<Rate>,
+    /// When no attempts are made because it fails; `None` for never.
+    pub breaker: Option<BreakerPolicy>,
     /// When a failed attempt is made again.
     pub retry: RetryPolicy,
     pub(super) method: Method,
@@ -38,11 +42,14 @@ impl Target {
         let fields = Fields::compile(&file.headers, file.auth.as_ref(), &mut own);
         let timeout = timeout(file, &mut own);
         let concurrency = concurrency(file.concurrency.as_ref(), &mut own);
+        let rate = limits::rate(file.rate.as_ref(), &mut own);
+        let breaker = BreakerPolicy::compile(file.breaker.as_ref(), &mut own);
         let retry = RetryPolicy::compile(&file.retry, &mut own);
         let sound = !own.any_error();
         problems.extend(own.sorted());
         let (Some(address), Some(method), true) = (address, method, sound) else { return None };
-        Some(Self { name: name.value.as_str().into(), timeout, concurrency, retry, method, address, fields })
+        let name = name.value.as_str().into();
+        Some(Self { name, timeout, concurrency, rate, breaker, retry, method, address, fields })
     }
 
     /// Its host, and its port where that is not the scheme's own.
@@ -66,6 +73,8 @@ impl fmt::Debug for Target {
             .field("headers", &self.fields.names().collect::<Vec<_>>())
             .field("timeout", &self.timeout)
             .field("concurrency", &self.concurrency)
+            .field("rate", &self.rate)
+            .field("breaker", &self.breaker)
             .field("retry", &self.retry)
             .finish_non_exhaustive()
     }
@@ -152,6 +161,7 @@ mod tests {
     fn the_defaults_are_those_of_the_file() {
         let target = target(&destination(URL));
         assert_eq!((target.timeout, target.concurrency), (Duration::from_secs(30), 32));
+        assert_eq!((target.rate, target.breaker.clone()), (None, Some(BreakerPolicy::default())));
         assert_eq!((target.method.as_str(), target.authority()), ("POST", "crm.internal"));
         assert_eq!((target.retry.max_attempts, target.retry.initial), (15, Duration::from_secs(1)));
     }
@@ -179,10 +189,12 @@ mod tests {
             timeout: Some(At::new(Span(Duration::ZERO), place(5))),
             concurrency: Some(At::new(0, place(6))),
             retry: file::Retry { max_attempts: Some(At::new(0, place(7))), ..Default::default() },
+            rate: Some(At::new(Rate { count: 0, per: Duration::from_secs(1) }, place(8))),
+            breaker: None,
             format: None,
         };
         let lines: Vec<u32> = problems(&file).iter().map(|problem| problem.place.line).collect();
-        assert_eq!(lines, [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(lines, [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(super) struct Mapping {
     subject: Choices,
     data: Vec<Named<Query>>,
     require: Vec<Named<Query>>,
+    attempt: Choices,
 }
 
 /// Something compiled, with the text it was compiled from, for messages.
@@ -76,7 +77,13 @@ impl Mapping {
             subject: choices(map.subject.as_ref(), problems).compiled,
             data,
             require: map.require.iter().filter_map(|text| query(text, problems)).collect(),
+            attempt: attempt(map.attempt.as_ref(), problems),
         })
+    }
+
+    /// Which attempt of the provider's a request is, where it says.
+    pub(super) fn attempt(&self, received: &Received) -> Option<u32> {
+        self.attempt.choose(&received.scope()).ok().flatten()?.trim().parse().ok()
     }
 
     /// The events of a request.
@@ -254,6 +261,17 @@ fn choices(given: Option<&At<file::OneOrMany<At<file::Choice>>>>, problems: &mut
     }
     named.text = texts.join(", then ");
     named
+}
+
+fn attempt(given: Option<&At<file::OneOrMany<At<file::Choice>>>>, problems: &mut Problems) -> Choices {
+    let choices = choices(given, problems).compiled;
+    if let Some(given) = given
+        && choices.needs_json()
+    {
+        let problem = Problem::error(given.place, "the attempt's number is not looked for in the body");
+        problems.push(problem.expected("a selector such as header:X-Attempt-Number"));
+    }
+    choices
 }
 
 fn texts(queries: &[Named<Query>]) -> String {

@@ -140,16 +140,22 @@ impl Normalizer {
         })
     }
 
-    /// The events of a verified request.
+    /// The events of a verified request, which is named `id`. The fingerprint of the `configuration` in force is kept with
+    /// them.
     ///
     /// # Errors
     /// Where it is not JSON, or there is no event in it: then nothing of it is to be kept.
-    pub fn normalize(&self, verified: Verified, id: RequestId) -> Result<Normalized, NotAnEvent> {
+    pub fn normalize(&self, verified: Verified, id: RequestId, configuration: &str) -> Result<Normalized, NotAnEvent> {
         let drafts = match &self.reading {
             Reading::Mapped(mapping) => mapping.read(verified.received())?,
             Reading::Open => cloudevents::read(verified.received())?,
         };
         let (received, evidence) = verified.into_parts();
+        let attempt = match &self.reading {
+            Reading::Mapped(mapping) => mapping.attempt(&received),
+            Reading::Open => None,
+        };
+        let evidence = Evidence { attempt, configuration: configuration.into(), ..evidence };
         let limit = most_events(&received);
         if drafts.len() > limit {
             return Err(NotAnEvent::TooManyEvents { limit });

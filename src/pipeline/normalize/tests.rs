@@ -33,7 +33,7 @@ fn run(normalizer: &Normalizer, received: Received) -> Result<Vec<Occurrence>, N
     let verifier = Verifier::compile(&auth, &[], &Choices::none(), None, &mut problems).unwrap();
     let now = received.received_at;
     let verified = verifier.verify(received, now).unwrap();
-    normalizer.normalize(verified, RequestId(Uuid::nil())).map(|normalized| normalized.events)
+    normalizer.normalize(verified, RequestId(Uuid::nil()), "f1").map(|normalized| normalized.events)
 }
 
 fn compile(event: &str) -> Result<Normalizer, Vec<String>> {
@@ -369,4 +369,22 @@ proptest! {
             let _ = run(&normalizer, received(headers, &body));
         }
     }
+}
+
+#[test]
+fn the_evidence_says_which_attempt_it_was_and_under_which_configuration() {
+    let normalizer = compile("type: $.event\nattempt: [\"header:X-Attempt\", \"query:attempt\"]").unwrap();
+    for (attempt, expected) in [("3", Some(3)), (" 4 ", Some(4)), ("-1", None), ("many", None)] {
+        let events = run(&normalizer, received(&[("x-attempt", attempt)], br#"{"event":"a"}"#)).unwrap();
+        let evidence = &events[0].event.request().evidence;
+        assert_eq!((evidence.attempt, &*evidence.configuration), (expected, "f1"));
+    }
+    let silent = run(&normalizer, received(&[], br#"{"event":"a"}"#)).unwrap();
+    assert_eq!(silent[0].event.request().evidence.attempt, None);
+}
+
+#[test]
+fn an_attempt_is_not_looked_for_in_the_body() {
+    let problems = compile("type: $.event\nattempt: $.attempt").unwrap_err();
+    assert_eq!(problems, ["the attempt's number is not looked for in the body"]);
 }

@@ -7,10 +7,10 @@ use rusqlite::{CachedStatement, Connection};
 
 use super::append;
 use super::claims::Claims;
+use super::command::Write;
 use super::counts::{Changes, Counts};
 use super::metrics::Metrics;
 use super::settle;
-use super::writer::Write;
 use crate::model::{Lane, Timestamp};
 use crate::queue::{Appended, Settled};
 

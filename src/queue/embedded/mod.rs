@@ -17,16 +17,43 @@
 //! | table | a row is | goes when |
 //! | --- | --- | --- |
 //! | `lanes` | a route and a delivery by name | never: there are as many as the configurations had |
+//! | `lane_counts`, `route_counts` | the ledger of a lane, of a route | never |
 //! | `requests` | a request as received, its body once | its last event goes |
-//! | `events` | an event: its attributes, and where in the request's body its data stands | its last delivery, pending or dead, goes |
-//! | `pending` | a delivery that is not made yet: when it is due, its attempts | it is made (deleted) or given up (moved to `dead`) |
-//! | `dead` | a delivery that was given up, why and when | it is purged, or appended again |
-//! | `remembered` | the hash of a route and an event key, and until when it is known | its window ended and somebody asked to forget |
+//! | `events` | an event: its attributes, and where in the request's body its data stands | its last delivery goes |
+//! | `keys` | the hash of a route and an event key, the event, and until when it is known | its event has gone, and its window has ended |
+//! | `pending` | a delivery that is not made yet: when it is due, its attempts, its order key | it is made (moved to `done`, or deleted where nothing is retained) or given up (moved to `dead`) |
+//! | `dead` | a delivery that was given up, why and when | it is replayed (moved to `pending`), purged, or appended again |
+//! | `done` | a delivery that was made, when, and until when it is kept | that time has come, there is no room, or it is replayed |
+//! | `parked` | an order key that waits behind a dead letter | that is replayed, or a person releases the key |
+//! | `jobs` | a replay or purge of many, and how far it is | a hundred later ones have begun |
+//! | `numbers` | the first event number that may not have been given | never |
 //! | `probe` | nothing: see *No room* | |
 //!
+//! # Numbers
+//!
+//! Events are numbered as they are accepted, and no number is given twice: `numbers` is a million ahead of what was given, so
+//! that it is written rarely. A delivery's row is its event's number times 1024 and a place among the event's deliveries; it
+//! keeps it in whichever of the three tables it is. A request's row is the number of its first event. So what belongs
+//! together stands together, in each table, and needs no index to be found; rows are appended at the end of their tables
+//! and removed at the beginning; and the order of rows is the order of acceptance. The one index with keys at random
+//! places is that of `keys`, of an entry for each event.
+//!
+//! A delivery id begins with eleven bytes of its event's key, so a delivery is found by its id through `keys`.
+//!
 //! Times are milliseconds since the Unix epoch. Lists (headers, path parameters, attempts) are JSON. The file can be
-//! looked into with the `sqlite3` shell while the gateway runs. Row numbers are given by the writer, count up, and are
-//! never given twice in one process: a claim is known by its row, and must not pass to another delivery.
+//! looked into with the `sqlite3` shell while the gateway runs.
+//!
+//! # The ledger
+//!
+//! `lane_counts` and `route_counts` are updated in the transaction that changes what they count, once for each lane and route
+//! that it touches. For every lane `accepted = delivered + dead + pending + purged + lost`, where `dead` and `pending` are
+//! how many rows these tables have; for every route `received = accepted + filtered + duplicate + invalid`. Opening reads
+//! them, counts `pending` and compares; an audit counts everything.
+//!
+//! # Order
+//!
+//! Of the pending deliveries of one lane and order key one at most has a `due_at`; the others have the greatest integer
+//! there, which no lane ever looks for. Whatever ends or puts off the one makes the next one due in the same transaction.
 //!
 //! # Who writes, and when it is durable
 //!
@@ -50,14 +77,17 @@
 //!
 //! # Claims
 //!
-//! Claims live in memory alone. A new delivery is claimed before its commit makes it visible. A reader claims what it
+//! Claims live in memory alone, each with a number of its own: a delivery that was given up under its lease, and replayed, is
+//! claimed anew, and what comes of the old lease changes nothing that is the new one's. A new delivery is claimed before its commit makes it visible. A reader claims what it
 //! picked; what was settled while it read is not picked, since its snapshot may show a delivery that is gone. So no two
 //! leases of a delivery live at once, and a process that dies leaves no claim behind.
 //!
 //! # No room
 //!
-//! An append that finds no room on the disk, or in [`Options::max_size`], or too much waiting for the writer
-//! ([`Options::max_backlog`]) fails with [`QueueError::Full`], and nothing of it is kept. What ends or puts off a
+//! An append that finds no room on the disk, or in [`Options::max_size`], or too much pending and dead
+//! ([`Options::max_bytes`], [`Options::max_age`]), or too much waiting for the writer ([`Options::max_backlog`]) fails with
+//! [`QueueError::Full`], and nothing of it is kept. What was delivered and is kept goes first: beyond
+//! [`Options::max_kept`] at once, and a part with each try for room. What ends or puts off a
 //! delivery is kept in memory instead, with its claim, and tried again with growing pauses until it is stored: the
 //! attempt was made, and must not be made again because a disk was full for a minute. After an append failed,
 //! the writer itself tries to store 64 KiB now and then (`probe`), so that `health` turns good without traffic.
@@ -73,8 +103,8 @@
 //!
 //! # Limits
 //!
-//! A body of up to 1 GB (SQLite's limit of a value), and as many rows as the disk holds. Opening counts the pending and
-//! the dead through an index: about a second for ten million. The directory must be on a local file system.
+//! A body of up to 1 GB (SQLite's limit of a value), 1024 deliveries of an event, and as many rows as the disk holds. Opening
+//! counts the pending through an index: about a second for ten million. The directory must be on a local file system.
 //!
 //! # After a crash
 //!
@@ -92,7 +122,8 @@
 //!
 //! # Versions
 //!
-//! `PRAGMA user_version` is the number of this layout: 1. A newer one is refused ([`QueueError::TooNew`]) and not touched.
+//! `PRAGMA user_version` is the number of this layout: 2. A newer one is refused ([`QueueError::TooNew`]) and not touched, and
+//! so is the first ([`QueueError::TooOld`]), which was never released.
 //! `PRAGMA application_id` is `hksw`.
 
 mod append;
@@ -102,6 +133,7 @@ mod bounds;
 mod browse;
 mod claims;
 mod codec;
+mod command;
 mod control;
 mod counts;
 mod desk;
@@ -109,6 +141,7 @@ mod door;
 mod failure;
 mod files;
 mod jobs;
+mod line;
 mod mend;
 mod metrics;
 mod order;
@@ -125,20 +158,18 @@ mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{
-    Append, Appended, Audit, Death, Forgotten, Lease, Leased, Ledger, Queue, QueueError, Retired, Settled, Tally,
-};
-use crate::model::{Attempt, Clock, Lane, Timestamp};
+use super::{Audit, Lease, QueueError, Settled};
+use crate::model::Clock;
 
 use self::bounds::Bounds;
 use self::claims::Claims;
+use self::command::{Command, Reply, Write};
 use self::counts::{Changes, Counts};
 use self::desk::Desk;
 use self::door::Door;
@@ -146,8 +177,7 @@ use self::files::Directory;
 use self::metrics::Metrics;
 use self::reader::Readers;
 use self::settle::{Settle, Verdict};
-use self::upkeep::Chore;
-use self::writer::{Command, Reply, Write, Writer};
+use self::writer::Writer;
 
 /// Where the embedded home lies, and its bounds.
 #[derive(Debug, Clone)]
@@ -318,95 +348,6 @@ impl Embedded {
         let settle = Settle { id, lane, claim, verdict: Verdict::Unreadable };
         // Closed meanwhile: it is found again by the next start.
         let _ = self.commands.send(Command::Write(Write::Settle { settle, reply: None }));
-    }
-}
-
-impl Queue for Embedded {
-    fn append(&self, batch: Append) -> BoxFuture<'_, Result<Appended, QueueError>> {
-        Box::pin(async move {
-            self.door.check_open()?;
-            let ticket = Door::admit(&self.door, append::weight(&batch))?;
-            self.ask(|reply| Command::Write(Write::Append { batch, ticket, reply })).await
-        })
-    }
-
-    fn count(&self, route: Arc<str>, tally: Tally) -> BoxFuture<'_, Result<(), QueueError>> {
-        Box::pin(self.ask(move |reply| Command::Write(Write::Count { route, tally, reply })))
-    }
-
-    fn lease<'a>(&'a self, lane: &'a Lane, max: usize, now: Timestamp) -> BoxFuture<'a, Result<Leased, QueueError>> {
-        Box::pin(async move {
-            self.door.check_open()?;
-            let Some(lane_row) = self.counts.lane_row(lane) else {
-                return Ok(Leased { leases: Vec::new(), next_due: None });
-            };
-            let (claims, lane) = (Arc::clone(&self.claims), lane.clone());
-            let found = self
-                .readers
-                .read(move |connection| reader::lease(connection, &claims, &lane, lane_row, max, now))
-                .await
-                .inspect_err(|error| self.tell_damage(error))?;
-            found.unreadable.into_iter().for_each(|unreadable| self.bury(unreadable));
-            Ok(found.leased)
-        })
-    }
-
-    fn ack(
-        &self,
-        lease: Lease,
-        attempt: Attempt,
-        keep_until: Option<Timestamp>,
-    ) -> BoxFuture<'_, Result<Settled, QueueError>> {
-        Box::pin(self.settle(lease, Verdict::Made { attempt, keep_until }))
-    }
-
-    fn retry_at(&self, lease: Lease, at: Timestamp, attempt: Attempt) -> BoxFuture<'_, Result<Settled, QueueError>> {
-        Box::pin(self.settle(lease, Verdict::Again { at, attempt }))
-    }
-
-    fn dead_letter(&self, lease: Lease, death: Death) -> BoxFuture<'_, Result<Settled, QueueError>> {
-        Box::pin(self.settle(lease, Verdict::Dead(death)))
-    }
-
-    fn retire<'a>(&'a self, lanes: &'a [Lane], at: Timestamp) -> BoxFuture<'a, Result<Vec<Retired>, QueueError>> {
-        Box::pin(self.ask(move |reply| Command::Chore(Chore::retire(lanes.to_vec(), at, reply))))
-    }
-
-    fn ledger(&self) -> Ledger {
-        self.counts.ledger()
-    }
-
-    fn oldest_pending(&self) -> BoxFuture<'_, Result<Option<Timestamp>, QueueError>> {
-        Box::pin(self.readers.read(reader::oldest_pending))
-    }
-
-    fn forget(&self, now: Timestamp) -> BoxFuture<'_, Result<Forgotten, QueueError>> {
-        Box::pin(self.ask(move |reply| Command::Chore(Chore::forget(now, self.max_kept, reply))))
-    }
-
-    fn health(&self) -> Result<(), QueueError> {
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        if writer.as_ref().is_some_and(JoinHandle::is_finished) {
-            return Err(QueueError::Store { detail: "the writer has ended: restart the gateway".to_owned() });
-        }
-        self.door.health()
-    }
-
-    fn close(&self) -> BoxFuture<'_, Result<(), QueueError>> {
-        Box::pin(async move {
-            self.door.close()?;
-            // First the readers: the last connection to close empties the log.
-            self.readers.close().await;
-            let (reply, answer) = oneshot::channel();
-            self.commands.send(Command::Close(reply)).map_err(|_| QueueError::Closed)?;
-            let closed = answer.await.unwrap_or(Err(QueueError::Closed));
-            let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(thread) = thread {
-                // It has answered, so this is short; still it may not hold up a thread of the runtime.
-                let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-            }
-            closed
-        })
     }
 }
 

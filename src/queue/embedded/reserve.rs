@@ -25,6 +25,11 @@ impl Reserve {
         Self { path, bytes, taken: false }
     }
 
+    /// How much room it is, in bytes.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Whether the room is kept. Where not, what must be stored has it now.
     pub(super) const fn is_taken(&self) -> bool {
         self.taken || self.bytes == 0

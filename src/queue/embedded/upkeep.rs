@@ -2,11 +2,11 @@
 
 use rusqlite::params;
 
+use super::command::Reply;
 use super::counts::Changes;
 use super::desk::Desk;
 use super::failure::queue_error;
 use super::settle::{self, Burial};
-use super::writer::Reply;
 use super::{order, shelf};
 use crate::model::{Lane, Reason, Timestamp};
 use crate::queue::{Forgotten, Retired};

@@ -6,18 +6,16 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
 use super::bounds::Bounds;
+use super::command::{Command, Reply, Write};
 use super::desk::{Desk, Done};
-use super::door::{Door, Ticket};
+use super::door::Door;
 use super::failure::{is_damage, queue_error};
 use super::files::Directory;
 use super::reserve::Reserve;
-use super::settle::Settle;
 use super::upkeep::Chore;
 use crate::model::{Clock, Timestamp};
-use crate::queue::{Append, Appended, QueueError, Settled, Tally};
+use crate::queue::QueueError;
 
 /// The most commands in a group.
 const GROUP: usize = 1024;
@@ -25,42 +23,15 @@ const GROUP: usize = 1024;
 const GROUP_BYTES: usize = 8 << 20;
 /// How long nothing must have come before pages are given back.
 const IDLE: Duration = Duration::from_millis(250);
-/// What the outcome of a delivery is taken to weigh, in bytes.
-const SETTLE_WEIGHT: usize = 1024;
 /// The pauses before what failed is tried again.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How many steps of giving pages back come between two tries for the reserve: as much as that is.
 const RECLAIMING_STEPS: usize = 8;
+/// How many bytes of what was delivered are given up with each try for room, at least.
+const GIVEN_UP: u64 = 16 << 20;
 /// How many steps of giving pages back a close may take: half a gigabyte.
 const CLOSING_STEPS: usize = 256;
-
-/// Where a command's answer goes.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, QueueError>>;
-
-/// What the writer is asked to do.
-///
-/// The channel has no bound of its own, so nobody ever blocks on it: appends are bounded by the [`Door`], the rest by the
-/// leases that live.
-pub(super) enum Command {
-    /// Part of a group.
-    Write(Write),
-    /// In steps.
-    Chore(Chore),
-    /// A transaction of its own, which answers by itself: what people ask for.
-    Work(Box<dyn FnOnce(&mut Desk) + Send>),
-    /// A reader found the database damaged.
-    FoundDamage,
-    /// The last one.
-    Close(Reply<()>),
-}
-
-/// What is committed in groups.
-pub(super) enum Write {
-    Append { batch: Append, ticket: Ticket, reply: Reply<Appended> },
-    Count { route: Arc<str>, tally: Tally, reply: Reply<()> },
-    Settle { settle: Settle, reply: Option<Reply<Settled>> },
-}
 
 /// The writer.
 pub(super) struct Writer {
@@ -293,6 +264,7 @@ impl Writer {
         let unsettled = std::mem::take(&mut self.unsettled);
         self.commit(unsettled);
         if self.door.in_trouble() && self.unsettled.is_empty() {
+            self.give_up_kept();
             let trouble = self.probe().err();
             self.door.set_trouble(trouble);
         }
@@ -303,6 +275,20 @@ impl Writer {
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             self.try_again_at = Some(Instant::now() + self.pause);
         }
+    }
+
+    /// Where there is no room, what was delivered has had its time: a part of it goes with each try.
+    fn give_up_kept(&mut self) {
+        let (kept, now) = (self.desk.counts.kept_bytes(), self.clock.now());
+        if kept == 0 || !matches!(self.door.health(), Err(QueueError::Full { .. })) {
+            return;
+        }
+        let most = kept.saturating_sub(self.reserve.bytes().max(GIVEN_UP));
+        let mut chore = Some(Chore::make_room(now, most));
+        while let Some(next) = chore {
+            chore = next.step(&mut self.desk);
+        }
+        self.untidy = true;
     }
 
     /// Whether there is room for appends, and for the reserve beside them.
@@ -384,20 +370,4 @@ pub(super) fn no_reserve(error: &io::Error) -> QueueError {
 
 fn full() -> QueueError {
     QueueError::Full { detail: "the disk is full".to_owned() }
-}
-
-// === impl Write ===
-
-impl Write {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Append { ticket, .. } => ticket.bytes(),
-            Self::Count { .. } => 0,
-            Self::Settle { .. } => SETTLE_WEIGHT,
-        }
-    }
-
-    const fn is_append(&self) -> bool {
-        matches!(self, Self::Append { .. })
-    }
 }

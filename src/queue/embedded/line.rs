@@ -1,0 +1,106 @@
+//! The embedded home's side of the line: what is appended, leased and ended.
+
+use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use super::command::{Command, Write};
+use super::door::Door;
+use super::settle::Verdict;
+use super::upkeep::Chore;
+use super::{Embedded, append, reader};
+use crate::model::{Attempt, Lane, Timestamp};
+use crate::queue::{
+    Append, Appended, Death, Forgotten, Lease, Leased, Ledger, Queue, QueueError, Retired, Settled, Tally,
+};
+
+impl Queue for Embedded {
+    fn append(&self, batch: Append) -> BoxFuture<'_, Result<Appended, QueueError>> {
+        Box::pin(async move {
+            self.door.check_open()?;
+            let ticket = Door::admit(&self.door, append::weight(&batch))?;
+            self.ask(|reply| Command::Write(Write::Append { batch, ticket, reply })).await
+        })
+    }
+
+    fn count(&self, route: Arc<str>, tally: Tally) -> BoxFuture<'_, Result<(), QueueError>> {
+        Box::pin(self.ask(move |reply| Command::Write(Write::Count { route, tally, reply })))
+    }
+
+    fn lease<'a>(&'a self, lane: &'a Lane, max: usize, now: Timestamp) -> BoxFuture<'a, Result<Leased, QueueError>> {
+        Box::pin(async move {
+            self.door.check_open()?;
+            let Some(lane_row) = self.counts.lane_row(lane) else {
+                return Ok(Leased { leases: Vec::new(), next_due: None });
+            };
+            let (claims, lane) = (Arc::clone(&self.claims), lane.clone());
+            let found = self
+                .readers
+                .read(move |connection| reader::lease(connection, &claims, &lane, lane_row, max, now))
+                .await
+                .inspect_err(|error| self.tell_damage(error))?;
+            found.unreadable.into_iter().for_each(|unreadable| self.bury(unreadable));
+            Ok(found.leased)
+        })
+    }
+
+    fn ack(
+        &self,
+        lease: Lease,
+        attempt: Attempt,
+        keep_until: Option<Timestamp>,
+    ) -> BoxFuture<'_, Result<Settled, QueueError>> {
+        Box::pin(self.settle(lease, Verdict::Made { attempt, keep_until }))
+    }
+
+    fn retry_at(&self, lease: Lease, at: Timestamp, attempt: Attempt) -> BoxFuture<'_, Result<Settled, QueueError>> {
+        Box::pin(self.settle(lease, Verdict::Again { at, attempt }))
+    }
+
+    fn dead_letter(&self, lease: Lease, death: Death) -> BoxFuture<'_, Result<Settled, QueueError>> {
+        Box::pin(self.settle(lease, Verdict::Dead(death)))
+    }
+
+    fn retire<'a>(&'a self, lanes: &'a [Lane], at: Timestamp) -> BoxFuture<'a, Result<Vec<Retired>, QueueError>> {
+        Box::pin(self.ask(move |reply| Command::Chore(Chore::retire(lanes.to_vec(), at, reply))))
+    }
+
+    fn ledger(&self) -> Ledger {
+        self.counts.ledger()
+    }
+
+    fn oldest_pending(&self) -> BoxFuture<'_, Result<Option<Timestamp>, QueueError>> {
+        Box::pin(self.readers.read(reader::oldest_pending))
+    }
+
+    fn forget(&self, now: Timestamp) -> BoxFuture<'_, Result<Forgotten, QueueError>> {
+        Box::pin(self.ask(move |reply| Command::Chore(Chore::forget(now, self.max_kept, reply))))
+    }
+
+    fn health(&self) -> Result<(), QueueError> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if writer.as_ref().is_some_and(JoinHandle::is_finished) {
+            return Err(QueueError::Store { detail: "the writer has ended: restart the gateway".to_owned() });
+        }
+        self.door.health()
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), QueueError>> {
+        Box::pin(async move {
+            self.door.close()?;
+            // First the readers: the last connection to close empties the log.
+            self.readers.close().await;
+            let (reply, answer) = oneshot::channel();
+            self.commands.send(Command::Close(reply)).map_err(|_| QueueError::Closed)?;
+            let closed = answer.await.unwrap_or(Err(QueueError::Closed));
+            let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(thread) = thread {
+                // It has answered, so this is short; still it may not hold up a thread of the runtime.
+                let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+            }
+            closed
+        })
+    }
+}
