@@ -19,7 +19,7 @@
 //! | --- | --- |
 //! | the words | [`model`]: event, delivery, attempt, outcome, secret |
 //! | the languages | [`expr`]: queries, predicates, templates, selectors; [`config`]: what the YAML says; [`telemetry`]: logs and metrics |
-//! | what stands ready | [`providers`]: the built-in ones, a YAML file each; [`queue`]: where deliveries wait |
+//! | what stands ready | [`providers`]: the built-in ones, a YAML file each; [`queue`]: where deliveries wait; [`signing`]: what keyed signatures cover and how they are written, in and out |
 //! | the stages | [`pipeline`]: a file or folder each, none of which imports another |
 //! | what runs | [`routing`]: the `RouteTable`, compiled from a file or refused with every problem |
 //! | the gateway | [`app`]: ingress, workers, reload, and how they are put together |
@@ -60,4 +60,5 @@ pub mod pipeline;
 pub mod providers;
 pub mod queue;
 pub mod routing;
+pub mod signing;
 pub mod telemetry;

@@ -86,6 +86,7 @@ impl Reloader {
         if !warnings.is_empty() {
             tracing::warn!("{}", render::render_text(&source, &warnings));
         }
+        table.keep(&self.shared.table.load());
         self.shared.table.store(Arc::new(table));
         let ending = self.shared.lanes.align();
         if !ending.is_empty() {

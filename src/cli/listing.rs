@@ -97,7 +97,7 @@ pub(super) async fn list(
         cursor = page.get("next").and_then(Value::as_str).map(str::to_owned);
         match (&cursor, left) {
             (None, _) if !any && text => say("there are none"),
-            (Some(_), 0) if text => say(&format!("there are more: this is where --limit {} ends", printed.limit)),
+            (Some(_), 0) if text => say(&format!("there may be more: this is where --limit {} ends", printed.limit)),
             (Some(_), 1..) => continue,
             _ => {}
         }

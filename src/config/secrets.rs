@@ -11,6 +11,12 @@ const SECRETS: [&str; 4] = ["secret", "secrets", "password", "bearer"];
 /// Keys whose value is a secret where it is text. As a mapping, `token` is a scheme.
 const SECRET_TEXTS: [&str; 5] = ["secret", "password", "bearer", "token", "api_key"];
 
+/// The key of a private key.
+const PRIVATE_KEY: &str = "client_key";
+
+/// Keys that are near to those of secrets and hold none.
+const NO_SECRETS: [&str; 3] = ["client_cert", "client_id", "token_url"];
+
 /// What the name of a header field with a credential in it holds.
 const CREDENTIALS: [&str; 8] = ["auth", "token", "key", "secret", "cookie", "password", "signature", "session"];
 
@@ -56,7 +62,8 @@ fn is_reference(text: &str) -> bool {
 fn is_secret(path: &[&str]) -> bool {
     let Some((leaf, above)) = path.split_last() else { return false };
     let parent = above.last().copied().unwrap_or_default();
-    resembles(leaf, &SECRET_TEXTS)
+    let by_name = resembles(leaf, &SECRET_TEXTS) || near(leaf, PRIVATE_KEY);
+    (by_name && !NO_SECRETS.contains(leaf))
         || above.iter().any(|key| resembles(key, &SECRETS))
         || (near(leaf, "value") && near(parent, "header"))
         || (near(parent, "headers") && CREDENTIALS.iter().any(|word| leaf.to_lowercase().contains(word)))
@@ -110,6 +117,8 @@ mod tests {
         assert_eq!(hidden(&["auth", "basic", "password"], "hunter2"), all);
         assert_eq!(hidden(&["auth", "header", "value"], "hunter2"), all);
         assert_eq!(hidden(&["headers", "X-Api-Key"], "hunter2"), all);
+        assert_eq!(hidden(&["tls", "client_key"], "hunter2"), all);
+        assert_eq!(hidden(&["auth", "oauth2", "client_secret"], "hunter2"), all);
         assert_eq!(hidden(&["routes", "secret"], "${NAME:-hunter2}"), Some("${NAME:-hunter2}".to_owned()));
     }
 
@@ -117,6 +126,7 @@ mod tests {
     fn a_misspelt_key_hides_its_secret_too() {
         assert!(hidden(&["routes", "secert"], "hunter2").is_some());
         assert!(hidden(&["auth", "basic", "pasword"], "hunter2").is_some());
+        assert!(hidden(&["tls", "clientkey"], "hunter2").is_some());
         assert!(hidden(&["admin", "tokn"], "hunter2").is_some());
     }
 
@@ -126,6 +136,9 @@ mod tests {
         assert_eq!(hidden(&["routes", "secret"], "${file:/run/secrets/x}"), None);
         assert_eq!(hidden(&["auth", "token", "from"], "header:X-Token"), None);
         assert_eq!(hidden(&["routes", "name"], "bspk"), None);
+        assert_eq!(hidden(&["tls", "client_cert"], "text"), None);
+        assert_eq!(hidden(&["auth", "oauth2", "client_id"], "us"), None);
+        assert_eq!(hidden(&["auth", "oauth2", "token_url"], "https://login/"), None);
         assert_eq!(hidden(&["auth", "header", "name"], "X-Token"), None);
         assert_eq!(hidden(&["headers", "Accept"], "text/plain"), None);
     }

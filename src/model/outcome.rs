@@ -27,10 +27,16 @@ pub enum Reason {
     Connect,
     /// The TLS handshake failed: certificate or protocol.
     Tls,
+    /// The name leads only to addresses that `allow_private: false` refuses.
+    RefusedAddress,
+    /// No access token could be had for the destination, or it refused one that the next attempt replaces.
+    Oauth,
     /// The destination did not answer in time.
     Timeout,
     /// The connection broke, or what came back is not HTTP.
     BrokenResponse,
+    /// A 2xx that `success` does not take for one.
+    Unsuccessful,
     /// 429.
     RateLimited,
     /// A 5xx.
@@ -45,6 +51,8 @@ pub enum Reason {
     UnexpectedStatus,
     /// The transform, or the URL's or a header's template, asked for what the event does not have.
     Transform,
+    /// The request lacks something that `sign.content` names.
+    Sign,
     /// What was rendered is not a request: a URL that does not parse, a header that may not be sent.
     InvalidRequest,
     /// `retry.max_attempts` were made.
@@ -63,12 +71,15 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for a metric that shows its zeroes.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::Dns,
         Self::Connect,
         Self::Tls,
+        Self::RefusedAddress,
+        Self::Oauth,
         Self::Timeout,
         Self::BrokenResponse,
+        Self::Unsuccessful,
         Self::RateLimited,
         Self::ServerError,
         Self::ClientError,
@@ -76,6 +87,7 @@ impl Reason {
         Self::Redirect,
         Self::UnexpectedStatus,
         Self::Transform,
+        Self::Sign,
         Self::InvalidRequest,
         Self::AttemptsExhausted,
         Self::Expired,
@@ -91,8 +103,11 @@ impl Reason {
             Self::Dns => "dns",
             Self::Connect => "connect",
             Self::Tls => "tls",
+            Self::RefusedAddress => "refused_address",
+            Self::Oauth => "oauth",
             Self::Timeout => "timeout",
             Self::BrokenResponse => "broken_response",
+            Self::Unsuccessful => "unsuccessful",
             Self::RateLimited => "rate_limited",
             Self::ServerError => "server_error",
             Self::ClientError => "client_error",
@@ -100,6 +115,7 @@ impl Reason {
             Self::Redirect => "redirect",
             Self::UnexpectedStatus => "unexpected_status",
             Self::Transform => "transform",
+            Self::Sign => "sign",
             Self::InvalidRequest => "invalid_request",
             Self::AttemptsExhausted => "attempts_exhausted",
             Self::Expired => "expired",
@@ -115,9 +131,20 @@ impl Reason {
         match self {
             Self::Dns => "check the host name in the destination's url",
             Self::Connect => "check that the destination is up and reachable from here",
-            Self::Tls => "check the destination's certificate and the CA it is signed by",
+            Self::Tls => {
+                "check the destination's certificate and the CA it is signed by, and whether it asks for one of ours (`tls`)"
+            }
+            Self::RefusedAddress => {
+                "the name leads to an address that is not public: check it in DNS; if that is meant, drop `allow_private: false`"
+            }
+            Self::Oauth => "check `auth.oauth2`: the token endpoint's url, the client's id and secret, and its own log",
             Self::Timeout => "check the destination's load, or raise its `timeout`",
-            Self::BrokenResponse => "check what answers at the destination's url: it does not speak HTTP to the end",
+            Self::BrokenResponse => {
+                "check what answers at the destination's url: it does not speak HTTP to the end, or asks for a certificate of ours (`tls`)"
+            }
+            Self::Unsuccessful => {
+                "the destination took the request and says that it failed: see its response, and compare it with `success`"
+            }
             Self::RateLimited => "lower the destination's `rate` or `concurrency`",
             Self::ServerError => "look into the destination's own log",
             Self::ClientError | Self::Rejected => {
@@ -126,6 +153,9 @@ impl Reason {
             Self::Redirect => "put the final address into the destination's `url`: redirects are not followed",
             Self::UnexpectedStatus => "check what answers at the destination's url",
             Self::Transform => "mend the transform (or give the path a `$default`) and reload; the dead letter is kept",
+            Self::Sign => {
+                "give the request what `sign.content` names (or take it out there) and reload; the dead letter is kept"
+            }
             Self::InvalidRequest => "mend the destination's url or headers and reload; the dead letter is kept",
             Self::AttemptsExhausted | Self::Expired => "the last attempts have the cause; the dead letter is kept",
             Self::RouteRemoved | Self::DeliveryRemoved => {

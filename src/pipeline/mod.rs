@@ -29,3 +29,6 @@ pub use receive::Received;
 pub use respond::Reply;
 pub use transform::Payload;
 pub use verify::Verified;
+
+#[cfg(test)]
+mod tests;

@@ -107,6 +107,16 @@ impl RouteTable {
         self.routes.iter().any(|route| &*route.name == name)
     }
 
+    /// Takes over what the destinations of `old` have of connections and tokens, as far as their configuration of those is
+    /// the same: a reload is no reason to connect or to ask for a token again.
+    pub fn keep(&self, old: &Self) {
+        for (name, target) in &self.targets {
+            if let Some(old) = old.targets.get(name) {
+                target.keep(old);
+            }
+        }
+    }
+
     /// Every destination.
     pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
         self.targets.values()

@@ -28,6 +28,8 @@ pub struct Arrived {
 pub enum Answer {
     Status(u16),
     WithHeader(u16, &'static str, String),
+    /// With this status and this body.
+    Body(u16, String),
     /// With this status, and what was sent.
     Echo(u16),
     /// Never, until the client gives up.
@@ -203,6 +205,7 @@ impl Shared {
             let (status, header, body) = match answer {
                 Answer::Status(status) => (status, String::new(), Vec::new()),
                 Answer::WithHeader(status, name, value) => (status, format!("{name}: {value}\r\n"), Vec::new()),
+                Answer::Body(status, body) => (status, String::new(), body.into_bytes()),
                 Answer::Echo(status) => (status, String::new(), sent),
                 Answer::Close => break,
                 Answer::Hang => {

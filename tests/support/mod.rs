@@ -11,6 +11,7 @@
     reason = "in a test a panic is the report"
 )]
 
+pub mod check;
 pub mod command;
 pub mod destination;
 pub mod fixtures;
@@ -20,6 +21,7 @@ pub mod metrics;
 pub mod sign;
 pub mod wait;
 
+pub use check::{Checked, check};
 pub use command::Ran;
 pub use destination::{Answer, Arrived, Destination};
 pub use gateway::{Gateway, hookswitch};

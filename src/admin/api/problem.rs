@@ -157,7 +157,10 @@ impl From<QueueError> for Problem {
 /// A text that is not one of a few words.
 pub(super) fn not_one_of(field: &str, given: &str, words: &[&str]) -> Problem {
     let hint = nearest(given, words.iter().copied()).map(|meant| format!("; did you mean `{meant}`?"));
-    Problem::field(field, format!("`{given}` is none of {}{}", words.join(", "), hint.unwrap_or_default()))
+    Problem::field(
+        field,
+        format!("`{field}` is `{given}`, which is none of {}{}", words.join(", "), hint.unwrap_or_default()),
+    )
 }
 
 /// Nothing has this id.
@@ -184,5 +187,19 @@ impl Kind {
             Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body is not JSON"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The store cannot be used"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_store_says_is_the_callers_fault_or_worth_another_try() {
+        let answer = |error: QueueError| Problem::from(error).answer();
+        let full = answer(QueueError::Full { detail: "10 GiB wait".to_owned() });
+        assert_eq!((full.status().as_u16(), full.headers().contains_key(RETRY_AFTER)), (503, true));
+        let refused = answer(QueueError::Refused { detail: "no".to_owned() });
+        assert_eq!((refused.status().as_u16(), refused.headers().contains_key(RETRY_AFTER)), (409, false));
     }
 }

@@ -103,7 +103,7 @@ fn time(fields: &Fields, name: &str, now: Timestamp) -> Result<Option<Timestamp>
         Some(time) => Ok(Some(time)),
         None => Err(Problem::field(
             name,
-            format!("`{given}` is no time: write 2026-01-31T12:00:00Z, or how long ago, such as 2h"),
+            format!("`{name}` is `{given}`, which is no time: write 2026-01-31T12:00:00Z, or how long ago, such as 2h"),
         )),
     }
 }

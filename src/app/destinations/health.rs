@@ -25,6 +25,8 @@ impl Health {
     pub(super) fn of(answer: &Answer) -> Self {
         match answer.outcome {
             Outcome::Delivered => Self::Well,
+            // Without a token nothing can be sent; one that the destination refused says that it answers.
+            Outcome::Retry(Reason::Oauth) if answer.status.is_none() => Self::Failed(Reason::Oauth, None),
             Outcome::Retry(reason) | Outcome::DeadLetter(reason) if is_failure(reason) => {
                 let about_all = answer.status.is_some_and(|status| ABOUT_ALL.contains(&status));
                 Self::Failed(reason, answer.retry_after.filter(|asked| about_all && !asked.is_zero()))
@@ -42,6 +44,7 @@ const fn is_failure(reason: Reason) -> bool {
         reason,
         Reason::Dns
             | Reason::Connect
+            | Reason::RefusedAddress
             | Reason::Tls
             | Reason::Timeout
             | Reason::BrokenResponse
@@ -67,6 +70,8 @@ mod tests {
             (Outcome::Retry(Reason::ClientError), Some(404)),
             (Outcome::Retry(Reason::ClientError), Some(422)),
             (Outcome::DeadLetter(Reason::Redirect), Some(301)),
+            (Outcome::Retry(Reason::Oauth), Some(401)),
+            (Outcome::Retry(Reason::Unsuccessful), Some(200)),
         ] {
             assert_eq!(health(outcome, status, None), Health::Well, "{status:?}");
         }
@@ -77,7 +82,15 @@ mod tests {
 
     #[test]
     fn what_keeps_every_event_from_it_is_a_failure() {
-        for reason in [Reason::Dns, Reason::Connect, Reason::Tls, Reason::Timeout, Reason::BrokenResponse] {
+        for reason in [
+            Reason::Dns,
+            Reason::Connect,
+            Reason::RefusedAddress,
+            Reason::Tls,
+            Reason::Oauth,
+            Reason::Timeout,
+            Reason::BrokenResponse,
+        ] {
             assert_eq!(health(Outcome::Retry(reason), None, None), Health::Failed(reason, None), "{reason}");
         }
         let broken_off = health(Outcome::Retry(Reason::Timeout), Some(200), None);

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::{OAuth2, Sign, Tls};
 use crate::config::{At, Named, Percent, Rate, Span};
 use crate::model::Secret;
 
@@ -20,6 +21,18 @@ pub struct Destination {
     /// Who we say we are.
     #[serde(default)]
     pub auth: Option<At<DestinationAuth>>,
+    /// How what is sent is signed.
+    #[serde(default)]
+    pub sign: Option<At<Sign>>,
+    /// Whom we trust, and the certificate that we show.
+    #[serde(default)]
+    pub tls: Option<At<Tls>>,
+    /// Whether it may have an address that is not public. Default true.
+    #[serde(default)]
+    pub allow_private: Option<At<bool>>,
+    /// What a 2xx has to say to be a delivery: a logical expression (RFC 9535) over `status`, `headers`, `body`.
+    #[serde(default)]
+    pub success: Option<At<String>>,
     /// How long one attempt may take, to the end of the response. Default `30s`.
     #[serde(default)]
     pub timeout: Option<At<Span>>,
@@ -60,6 +73,8 @@ pub enum DestinationAuth {
         /// Its value.
         value: Secret,
     },
+    /// `Authorization: Bearer ...` with a token that we ask for (RFC 6749, section 4.4).
+    Oauth2(Box<OAuth2>),
 }
 
 /// `retry:`, exponential backoff with full jitter.

@@ -5,6 +5,7 @@
 
 mod auth;
 mod destination;
+mod outbound;
 mod provider;
 mod route;
 
@@ -19,6 +20,7 @@ pub use auth::{
     TimestampFormat, TimestampRule, Token,
 };
 pub use destination::{Breaker, BreakerSettings, Destination, DestinationAuth, Format, Off, Retry};
+pub use outbound::{AuthStyle, OAuth2, Sign, SignHmac, SignSignature, SignTimestamp, StandardWebhooks, Tls};
 pub use provider::{About, Choice, EventMap, Expectation, Handshake, HandshakeMoment, Provider, Reply, Respond};
 pub use route::{Delivery, Filter, FilterBlock, OnDeadLetter, Route, Window};
 

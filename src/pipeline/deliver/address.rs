@@ -13,6 +13,7 @@ use crate::expr::{Escape, RenderError, Text};
 #[derive(Debug)]
 pub(super) struct Address {
     text: Text,
+    base: Url,
     origin: Origin,
     authority: Box<str>,
     empty_segments: usize,
@@ -63,12 +64,23 @@ impl Address {
             (host, _) => host.unwrap_or_default().to_owned(),
         };
         let empty_segments = segments(&at.value).filter(|segment| segment.is_empty()).count();
-        Some(Self { text, origin: base.origin(), authority: authority.into(), empty_segments })
+        let origin = base.origin();
+        Some(Self { text, base, origin, authority: authority.into(), empty_segments })
     }
 
     /// Host and port as configured: the part of the URL that never holds a secret or an event's value.
     pub(super) fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// Its URL as far as no event has a say in it: scheme, host and port at least.
+    pub(super) const fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// What stands before its path.
+    pub(super) fn origin(&self) -> String {
+        self.origin.ascii_serialization()
     }
 
     /// Fills in the event's values. The outer error is the event's lack, the inner one a URL that may not be called.

@@ -8,8 +8,10 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 
 use super::excerpt::{excerpt, one_line};
+use super::judge::{Judged, Objection};
+use super::oauth::NoToken;
 use super::{OutboundError, Target, failure};
-use crate::model::{Attempt, Outcome, Reason, Timestamp};
+use crate::model::{Attempt, Outcome, Reason, Secret, Timestamp};
 
 /// How a try ended, before the retry policy has its say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +36,12 @@ pub(super) struct Response {
     pub(super) status: StatusCode,
     /// What it asks us to wait.
     pub(super) retry_after: Option<Duration>,
+    /// Its header fields.
+    pub(super) headers: HeaderMap,
     /// The start of its body.
     pub(super) start: Vec<u8>,
+    /// Whether that is all of it.
+    pub(super) whole: bool,
     /// What kept it from being read to its end, or to the most that is read.
     pub(super) broken: Option<reqwest::Error>,
 }
@@ -64,6 +70,19 @@ impl Answer {
         Self::without_status(Outcome::DeadLetter(error.reason()), error.to_string())
     }
 
+    /// Of an attempt that was not made for want of an access token.
+    pub(super) fn no_token(error: NoToken) -> Self {
+        let NoToken { reason, detail, retry_after } = error;
+        Self { retry_after, ..Self::without_status(Outcome::Retry(reason), detail) }
+    }
+
+    /// The same of a destination that refused an access token, where the next attempt has another: that the status is one
+    /// to give up on says nothing of that.
+    pub(super) fn of_a_refused_token(self) -> Self {
+        let detail = bounded(format!("{}: the access token is replaced", self.detail));
+        Self { outcome: Outcome::Retry(Reason::Oauth), detail, ..self }
+    }
+
     /// Of an attempt without a response.
     pub(super) fn failed(error: &reqwest::Error, target: &Target) -> Self {
         let outcome = failure::outcome(error);
@@ -72,6 +91,7 @@ impl Answer {
             Outcome::Retry(Reason::Dns) => format!("the name of {host} could not be resolved"),
             Outcome::Retry(Reason::Connect) => format!("no connection to {host}"),
             Outcome::Retry(Reason::Tls) => format!("no TLS with {host}"),
+            Outcome::Retry(Reason::RefusedAddress) => format!("the name of {host} is refused"),
             Outcome::Retry(Reason::Timeout) => {
                 return Self::without_status(outcome, format!("no answer from {host} within {:?}", target.timeout));
             }
@@ -82,17 +102,23 @@ impl Answer {
     }
 
     /// Of an attempt with a response. The status decides: what comes behind it matters for 2xx alone, where an
-    /// answer that breaks off may be one that the destination did not stand by.
-    pub(super) fn received(response: &Response, target: &Target) -> Self {
+    /// answer that breaks off may be one that the destination did not stand by, and one that says that it failed did.
+    /// What is echoed of `secrets` is masked.
+    pub(super) fn received(response: &Response, target: &Target, secrets: &[Secret]) -> Self {
         let status = response.status.as_u16();
         let by_status = outcome_of(response.status);
         let (outcome, detail) = match (&response.broken, by_status) {
             (Some(error), Outcome::Delivered) => (failure::outcome(error), broken_off(status, error, target)),
+            (None, Outcome::Delivered) => match judged(response, target) {
+                Ok(()) => (by_status, format!("answered {status}")),
+                Err(objection) => (Outcome::Retry(Reason::Unsuccessful), format!("answered {status}, but {objection}")),
+            },
             (_, _) => (by_status, format!("answered {status}")),
         };
-        let excerpt = match by_status {
-            Outcome::Delivered => String::new(),
-            _ => excerpt(&response.start, target.secrets()),
+        let excerpt = match (by_status, outcome) {
+            (Outcome::Delivered, Outcome::Delivered) => String::new(),
+            (Outcome::Delivered, _) if response.broken.is_some() => String::new(),
+            _ => excerpt(&response.start, secrets),
         };
         let retry_after = response.retry_after.filter(|_| outcome != Outcome::Delivered);
         Self { status: Some(status), outcome, retry_after, detail: bounded(detail), excerpt: bounded(excerpt) }
@@ -101,6 +127,13 @@ impl Answer {
     fn without_status(outcome: Outcome, detail: String) -> Self {
         Self { status: None, outcome, retry_after: None, detail: bounded(detail), excerpt: Box::default() }
     }
+}
+
+/// Whether a 2xx says what it has to.
+fn judged(response: &Response, target: &Target) -> Result<(), Objection> {
+    let Some(judge) = &target.judge else { return Ok(()) };
+    let body = response.whole.then_some(&*response.start);
+    judge.judge(&Judged { status: response.status.as_u16(), headers: &response.headers, body })
 }
 
 /// What a status comes to, before the retry policy has its say.

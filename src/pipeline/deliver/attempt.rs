@@ -1,17 +1,24 @@
 //! One HTTP try.
 
-use std::time::Duration;
+use std::sync::Arc;
+
+use http::{HeaderMap, StatusCode};
+use tokio::time::Instant;
 
 use super::answer::{Response, retry_after};
+use super::link::builder;
+use super::oauth::Token;
 use super::{Answer, Outbound, Target, excerpt, failure};
 use crate::expr::RenderError;
 use crate::model::{DeliveryId, Event, Timestamp};
 use crate::pipeline::Payload;
 
-/// The pooled HTTP client that all attempts share.
+/// The pooled HTTP clients that the attempts to all destinations share, but for those with a TLS of their own.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    plain: reqwest::Client,
+    /// Connects to public addresses alone.
+    guarded: reqwest::Client,
 }
 
 /// Why there is no client.
@@ -25,44 +32,26 @@ pub struct ClientError(#[source] reqwest::Error);
 
 /// The most that is read of a response's body, in bytes.
 const RESPONSE_LIMIT: usize = 64 * 1024;
-/// A destination that does not take a connection for this long is down, whatever its `timeout` allows.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Below the idle timeouts that servers and balancers commonly have (60 s and more), so that it is rarely the other
-/// side that closes a connection just when it is used again.
-const POOL_IDLE: Duration = Duration::from_secs(30);
-const POOL_IDLE_PER_HOST: usize = 64;
-/// An HTTP/2 connection that has died in silence would take every attempt to its host with it.
-const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
-const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 // === impl Client ===
 
 impl Client {
-    /// Builds the client. The certificate authorities are those of the operating system, or those that `SSL_CERT_FILE`
+    /// Builds the clients. The certificate authorities are those of the operating system, or those that `SSL_CERT_FILE`
     /// and `SSL_CERT_DIR` name, read here and now.
     ///
     /// # Errors
     /// Where there is no certificate authority to trust.
     pub fn new() -> Result<Self, ClientError> {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .tcp_nodelay(true)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
-            .http2_keep_alive_interval(HTTP2_PING_EVERY)
-            .http2_keep_alive_timeout(HTTP2_PING_TIMEOUT)
-            .build()
-            .map_err(ClientError)?;
-        Ok(Self { http })
+        let build = |public_only| builder(public_only).build().map_err(ClientError);
+        Ok(Self { plain: build(false)?, guarded: build(true)? })
     }
 
-    /// Sends one delivery once: attempt `number` (the first is 1) of the delivery `id`. `now` is for `Retry-After` in
-    /// its form of a date.
+    /// Sends one delivery once: attempt `number` (the first is 1) of the delivery `id`. `now` is the time that is signed,
+    /// and for `Retry-After` in its form of a date.
     ///
-    /// Only a 2xx whose response was read to its end, or to 64 KiB, is delivered. The target's `timeout` covers all of
-    /// it, from connecting to the last byte.
+    /// Only a 2xx whose response was read to its end, or to 64 KiB, is delivered, and where the target has `success`, one
+    /// of which that holds. The target's `timeout` covers all of it, from connecting to the last byte; an access token
+    /// that has to be asked for first has a time of its own.
     pub async fn attempt(
         &self,
         target: &Target,
@@ -72,23 +61,59 @@ impl Client {
         number: u32,
         now: Timestamp,
     ) -> Answer {
-        let outbound =
-            match payload.map_err(Into::into).and_then(|payload| Outbound::new(target, event, payload, id, number)) {
-                Ok(outbound) => outbound,
-                Err(error) => return Answer::not_sent(&error),
-            };
+        let unsigned =
+            payload.map_err(Into::into).and_then(|payload| Outbound::unsigned(target, event, payload, id, number));
+        let mut unsigned = match unsigned {
+            Ok(unsigned) => unsigned,
+            Err(error) => return Answer::not_sent(&error),
+        };
+        let (token, now) = match &target.tokens {
+            None => (None, now),
+            Some(tokens) => {
+                let begun = Instant::now();
+                match tokens.token(self, now).await {
+                    // What is signed is the time at which it is sent.
+                    Ok(token) => (Some(token), now.after(begun.elapsed())),
+                    Err(error) => return Answer::no_token(error),
+                }
+            }
+        };
+        if let Some(token) = &token {
+            unsigned.authorize(token);
+        }
+        match unsigned.signed(target, now) {
+            Ok(outbound) => self.send(target, outbound, token.as_ref(), now).await,
+            Err(error) => Answer::not_sent(&error),
+        }
+    }
+
+    /// The client for destinations without a TLS of their own.
+    pub(super) const fn plain(&self, public_only: bool) -> &reqwest::Client {
+        if public_only { &self.guarded } else { &self.plain }
+    }
+
+    async fn send(&self, target: &Target, outbound: Outbound, token: Option<&Arc<Token>>, now: Timestamp) -> Answer {
         let mut request = outbound.into_request();
         *request.timeout_mut() = Some(target.timeout);
-        match self.http.execute(request).await {
-            Ok(response) => Answer::received(&read(response, target, now).await, target),
-            Err(error) => Answer::failed(&error, target),
-        }
+        let response = match target.link.http(self).execute(request).await {
+            Ok(response) => response,
+            Err(error) => return Answer::failed(&error, target),
+        };
+        let refused = match (response.status(), &target.tokens, token) {
+            (StatusCode::UNAUTHORIZED, Some(tokens), Some(token)) => tokens.refused(token, now),
+            _ => false,
+        };
+        let mut secrets = target.secrets().to_vec();
+        secrets.extend(token.map(|token| token.secret.clone()));
+        let keep = if target.judge.is_some() { RESPONSE_LIMIT } else { excerpt::needed(&secrets) };
+        let answer = Answer::received(&read(response, keep, now).await, target, &secrets);
+        if refused { answer.of_a_refused_token() } else { answer }
     }
 }
 
-/// Reads a response to its end or its bound. Where it is longer it is dropped, and its connection with it.
-async fn read(mut response: reqwest::Response, target: &Target, now: Timestamp) -> Response {
-    let keep = excerpt::needed(target.secrets());
+/// Reads a response to its end or its bound, and keeps as much of it as `keep`. Where it is longer it is dropped, and its
+/// connection with it.
+async fn read(mut response: reqwest::Response, keep: usize, now: Timestamp) -> Response {
     let mut start = Vec::new();
     let mut length = 0_usize;
     let broken = loop {
@@ -105,11 +130,15 @@ async fn read(mut response: reqwest::Response, target: &Target, now: Timestamp) 
             Err(error) => break Some(error),
         }
     };
-    Response { status: response.status(), retry_after: retry_after(response.headers(), now), start, broken }
+    let headers: HeaderMap = std::mem::take(response.headers_mut());
+    let whole = length <= start.len();
+    Response { status: response.status(), retry_after: retry_after(&headers, now), headers, start, whole, broken }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::sample::{destination, event, headers, id, payload, target};
     use super::super::scripted::{Scripted, Step};
     use super::*;
@@ -218,6 +247,10 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_host_is_a_matter_of_dns() {
         let answer = attempt_at(&destination("http://name.invalid/")).await;
+        assert_eq!(answer.outcome, Outcome::Retry(Reason::Dns), "{answer:?}");
+        let allow_private = Some(At::nowhere(false));
+        let guarded = file::Destination { allow_private, ..destination("http://name.invalid/") };
+        let answer = attempt_at(&guarded).await;
         assert_eq!(answer.outcome, Outcome::Retry(Reason::Dns), "{answer:?}");
     }
 
@@ -336,5 +369,68 @@ mod tests {
         let answer = attempt_at(&file).await;
         assert!(server.requests()[0].contains("\r\nauthorization: Bearer hunter2hunter2\r\n"));
         assert_eq!(&*answer.excerpt, r#"{"authorization":"Bearer ***","why":"old"}"#);
+    }
+
+    /// A name that leads to a public address while it is looked at, and to this machine afterwards.
+    struct Rebinding(std::sync::atomic::AtomicUsize);
+
+    impl super::super::guard::Lookup for Arc<Rebinding> {
+        fn lookup(
+            &self,
+            _: String,
+        ) -> futures_util::future::BoxFuture<'static, std::io::Result<Vec<std::net::SocketAddr>>> {
+            let first = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+            let ip = if first { [1, 1, 1, 1] } else { [127, 0, 0, 1] };
+            Box::pin(async move { Ok(vec![(ip, 0).into()]) })
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_is_judged_as_it_is_connected_to() {
+        use super::super::guard::{Kind, Lookup};
+        let server = Scripted::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        let lookup = Arc::new(Rebinding(std::sync::atomic::AtomicUsize::new(0)));
+        let seen = lookup.lookup("crm.example.com".to_owned()).await.unwrap();
+        assert!(seen.iter().all(|address| Kind::of(address.ip()).is_none()), "what a check beforehand would see");
+        let guarded = super::super::link::builder_with(Arc::clone(&lookup)).build().unwrap();
+        let client = Client { plain: reqwest::Client::new(), guarded };
+        let file = file::Destination {
+            allow_private: Some(At::nowhere(false)),
+            ..destination(&format!("http://crm.example.com:{}/", server.addr.port()))
+        };
+        let answer = client.attempt(&target(&file), &event("{}"), Ok(payload()), id(), 1, NOW).await;
+        assert_eq!(answer.outcome, Outcome::Retry(Reason::RefusedAddress), "{answer:?}");
+        assert!(answer.detail.contains("loopback"), "{}", answer.detail);
+        assert_eq!(server.connections(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_2xx_that_says_it_failed_is_not_delivered() {
+        let success = Some(At::nowhere("$.body.ok == true".to_owned()));
+        let no = "HTTP/1.1 200 OK\r\ncontent-length: 25\r\n\r\n{\"ok\":false,\"why\":\"busy\"}";
+        let yes = "HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"ok\":true}";
+        let refused = "HTTP/1.1 500 No\r\ncontent-length: 11\r\n\r\n{\"ok\":true}";
+        for (response, outcome, excerpt) in [
+            (no, Outcome::Retry(Reason::Unsuccessful), "{\"ok\":false,\"why\":\"busy\"}"),
+            (yes, Outcome::Delivered, ""),
+            (refused, Outcome::Retry(Reason::ServerError), "{\"ok\":true}"),
+        ] {
+            let server = Scripted::answering(response).await;
+            let answer =
+                attempt_at(&file::Destination { success: success.clone(), ..destination(&server.url("/")) }).await;
+            assert_eq!((answer.outcome, &*answer.excerpt), (outcome, excerpt), "{answer:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_response_that_is_judged_is_bounded_too() {
+        let head = send("HTTP/1.1 200 OK\r\n\r\n{\"ok\":true,\"more\":\"");
+        let server = Scripted::start([head, Step::SendForEver(vec![b'x'; 16 * 1024])]).await;
+        let success = Some(At::nowhere("$.body.ok == true".to_owned()));
+        let answer = attempt_at(&file::Destination { success, ..destination(&server.url("/")) }).await;
+        assert_eq!(answer.outcome, Outcome::Retry(Reason::Unsuccessful));
+        assert!(answer.detail.contains("longer than what is read"), "{}", answer.detail);
+        assert!(answer.excerpt.len() < 600);
+        assert!(server.cut_off().await < 32 * 1024 * 1024);
     }
 }

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::io;
 use std::iter;
 
+use super::guard::RefusedAddress;
 use crate::model::{Outcome, Reason};
 
 /// What a failed exchange comes to.
@@ -20,9 +21,13 @@ pub(super) fn root_cause(error: &reqwest::Error) -> Option<String> {
     causes(error).last().map(ToString::to_string)
 }
 
-fn reason(error: &reqwest::Error) -> Reason {
+/// Why a failed exchange failed.
+pub(super) fn reason(error: &reqwest::Error) -> Reason {
     if error.is_builder() {
         return Reason::InvalidRequest;
+    }
+    if causes(error).any(|cause| cause.is::<RefusedAddress>()) {
+        return Reason::RefusedAddress;
     }
     if causes(error).any(|cause| cause.is::<rustls::Error>()) {
         return Reason::Tls;

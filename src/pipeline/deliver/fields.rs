@@ -16,6 +16,8 @@ pub(super) struct Fields {
     templates: Vec<(HeaderName, Text)>,
     credential: Option<(HeaderName, HeaderValue)>,
     secrets: Vec<Secret>,
+    /// Whether an access token comes beside them.
+    authorized: bool,
 }
 
 /// The name of the field that makes a repeated attempt harmless
@@ -33,7 +35,7 @@ impl Fields {
         auth: Option<&At<file::DestinationAuth>>,
         problems: &mut Problems,
     ) -> Self {
-        let mut fields = Self { templates: Vec::new(), credential: None, secrets: Vec::new() };
+        let mut fields = Self { templates: Vec::new(), credential: None, secrets: Vec::new(), authorized: false };
         let mut seen = HashSet::new();
         for (name, value) in headers.iter() {
             let Some(name_of) = field_name(name, problems) else { continue };
@@ -45,9 +47,12 @@ impl Fields {
         if let Some(auth) = auth {
             fields.set_credential(auth, problems);
         }
-        if let Some((name, _)) = &fields.credential
+        let name = match &fields.credential {
+            Some((name, _)) => Some(name),
+            None => fields.authorized.then_some(&header::AUTHORIZATION),
+        };
+        if let (Some(name), Some(auth)) = (name, auth)
             && seen.contains(name)
-            && let Some(auth) = auth
         {
             problems.push(Problem::error(auth.place, format!("`auth` sets `{name}`, and so does `headers`")));
         }
@@ -71,6 +76,11 @@ impl Fields {
             headers.insert(name, value.clone());
         }
         Ok(Ok(()))
+    }
+
+    /// Whether a field of this name is among them. `Authorization` is, where an access token comes into it.
+    pub(super) fn sets(&self, name: &HeaderName) -> bool {
+        self.names().any(|own| own == name) || (self.authorized && *name == header::AUTHORIZATION)
     }
 
     /// The names of all fields, for `Debug`.
@@ -130,6 +140,8 @@ impl Fields {
                     self.set_value(name, value.expose(), place, problems);
                 }
             }
+            // Its token is another each time.
+            file::DestinationAuth::Oauth2(_) => self.authorized = true,
         }
     }
 
@@ -157,7 +169,8 @@ fn unsendable(place: Place) -> Problem {
         .expected("printable characters (RFC 9110, section 5.5)")
 }
 
-fn field_name(at: &At<String>, problems: &mut Problems) -> Option<HeaderName> {
+/// The name of a field that the configuration may set. `None` and a problem where it is none.
+pub(super) fn field_name(at: &At<String>, problems: &mut Problems) -> Option<HeaderName> {
     let Ok(name) = HeaderName::try_from(at.value.as_str()) else {
         let problem = Problem::error(at.place, "this is not the name of a header");
         problems.push(problem.expected("letters, digits and hyphens, such as X-Api-Key"));

@@ -4,6 +4,9 @@
 //! byte, which a rehearsal shows and [`Client::attempt`] sends. What comes back is an [`Answer`], and
 //! [`RetryPolicy::decide`] says what follows from it.
 //!
+//! `link` is how it is connected to (`tls` and `guard`: with whom, and at which addresses), `oauth` where its access tokens
+//! come from, `sign` how its requests are signed, `judge` what its 2xx have to say.
+//!
 //! Deliberately absent: redirects are not followed, proxies of the environment not used, cookies not kept, and
 //! compressed responses not unpacked.
 
@@ -13,14 +16,20 @@ mod attempt;
 mod excerpt;
 mod failure;
 mod fields;
+mod guard;
+mod judge;
 mod limits;
+mod link;
+mod oauth;
 mod outbound;
 mod retry;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod scripted;
+mod sign;
 mod target;
+mod tls;
 
 pub use address::AddressError;
 pub use answer::Answer;

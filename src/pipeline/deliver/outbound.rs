@@ -4,15 +4,17 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::Method;
-use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use url::Url;
 
 use super::Target;
 use super::address::AddressError;
 use super::fields::{ATTEMPT, IDEMPOTENCY_KEY};
+use super::oauth::Token;
 use crate::expr::RenderError;
-use crate::model::{DeliveryId, Event, Reason};
+use crate::model::{DeliveryId, Event, Reason, Timestamp};
 use crate::pipeline::Payload;
+use crate::signing::SigningError;
 
 /// The request of one attempt, as it is sent: what a rehearsal shows. `Host`, `Content-Length` and `Accept` are added
 /// on the wire.
@@ -47,6 +49,9 @@ pub enum OutboundError {
         /// The header's name.
         name: HeaderName,
     },
+    /// The request lacks what is signed.
+    #[error("the request cannot be signed: {0}")]
+    Sign(#[from] SigningError),
 }
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("hookswitch/", env!("CARGO_PKG_VERSION")));
@@ -54,12 +59,24 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("hookswitch/", env!(
 // === impl Outbound ===
 
 impl Outbound {
-    /// The request of attempt `number` (the first is 1) of the delivery `id`. A destination's own header fields
-    /// replace those of the payload.
+    /// The request of attempt `number` (the first is 1) of the delivery `id`, signed as of `now`. A destination's own
+    /// header fields replace those of the payload. An access token, which is asked for as it is sent, is not in it.
     ///
     /// # Errors
-    /// Where the event does not fill the URL or a header, or fills them with what may not be sent.
+    /// Where the event does not fill the URL or a header, or fills them with what may not be sent, or lacks what is signed.
     pub fn new(
+        target: &Target,
+        event: &Event,
+        payload: Payload,
+        id: DeliveryId,
+        number: u32,
+        now: Timestamp,
+    ) -> Result<Self, OutboundError> {
+        Self::unsigned(target, event, payload, id, number)?.signed(target, now)
+    }
+
+    /// The request before it is signed.
+    pub(super) fn unsigned(
         target: &Target,
         event: &Event,
         payload: Payload,
@@ -77,6 +94,19 @@ impl Outbound {
             headers.insert(IDEMPOTENCY_KEY, key);
         }
         Ok(Self { method: target.method.clone(), url, headers, body })
+    }
+
+    /// Says who we are by an access token.
+    pub(super) fn authorize(&mut self, token: &Token) {
+        self.headers.insert(AUTHORIZATION, token.header.clone());
+    }
+
+    /// Signs it as of `now`, where the destination's requests are signed. Nothing of it may change afterwards.
+    pub(super) fn signed(mut self, target: &Target, now: Timestamp) -> Result<Self, OutboundError> {
+        if let Some(signer) = &target.signer {
+            signer.sign(&mut self, now)?;
+        }
+        Ok(self)
     }
 
     /// As what the client sends.
@@ -107,6 +137,7 @@ impl OutboundError {
     pub const fn reason(&self) -> Reason {
         match self {
             Self::Render(_) => Reason::Transform,
+            Self::Sign(_) => Reason::Sign,
             Self::Url(_) | Self::Header { .. } => Reason::InvalidRequest,
         }
     }

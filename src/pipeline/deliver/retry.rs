@@ -57,7 +57,9 @@ impl RetryPolicy {
             Outcome::DeadLetter(reason) => return Verdict::DeadLetter(reason),
             Outcome::Retry(_) => {}
         }
-        if answer.status.is_some_and(|status| self.give_up_on.contains(&status)) {
+        // A token that was refused is no word on what was sent with it.
+        let about_the_request = answer.outcome != Outcome::Retry(Reason::Oauth);
+        if about_the_request && answer.status.is_some_and(|status| self.give_up_on.contains(&status)) {
             return Verdict::DeadLetter(Reason::Rejected);
         }
         if number >= self.max_attempts {
@@ -193,6 +195,15 @@ mod tests {
             let verdict = policy().decide(&failed(status, None), 1, ACCEPTED, ACCEPTED, 0.5);
             assert!(matches!(verdict, Verdict::RetryAt(_)), "{status}: {verdict:?}");
         }
+    }
+
+    #[test]
+    fn a_token_that_was_refused_is_replaced_also_where_its_status_is_to_be_given_up_on() {
+        let policy = RetryPolicy { give_up_on: vec![401], ..policy() };
+        let replaced = Answer { outcome: Outcome::Retry(Reason::Oauth), ..failed(401, None) };
+        assert!(matches!(policy.decide(&replaced, 1, ACCEPTED, ACCEPTED, 0.5), Verdict::RetryAt(_)));
+        let verdict = policy.decide(&failed(401, None), 1, ACCEPTED, ACCEPTED, 0.5);
+        assert_eq!(verdict, Verdict::DeadLetter(Reason::Rejected));
     }
 
     #[test]

@@ -8,8 +8,13 @@ use http::Method;
 
 use super::address::Address;
 use super::fields::Fields;
+use super::guard::Kind;
+use super::judge::Judge;
+use super::link::Link;
+use super::oauth::TokenSource;
+use super::sign::Signer;
 use super::{BreakerPolicy, RetryPolicy, limits};
-use crate::config::{At, Problem, Problems, Rate, file};
+use crate::config::{At, Place, Problem, Problems, Rate, file};
 use crate::model::Secret;
 
 /// A destination, compiled.
@@ -29,6 +34,14 @@ pub struct Target {
     pub(super) method: Method,
     pub(super) address: Address,
     pub(super) fields: Fields,
+    /// How it is connected to.
+    pub(super) link: Link,
+    /// Where its access tokens come from.
+    pub(super) tokens: Option<TokenSource>,
+    /// How its requests are signed.
+    pub(super) signer: Option<Signer>,
+    /// What its 2xx have to say.
+    pub(super) judge: Option<Judge>,
 }
 
 // === impl Target ===
@@ -40,6 +53,21 @@ impl Target {
         let address = Address::compile(&file.url, &mut own);
         let method = method(file.method.as_ref(), &mut own);
         let fields = Fields::compile(&file.headers, file.auth.as_ref(), &mut own);
+        let public_only = file.allow_private.as_ref().is_some_and(|allowed| !allowed.value);
+        if let Some(address) = &address {
+            check_connection(file, address, public_only, &mut own);
+        }
+        let link = Link::compile(file.tls.as_ref(), public_only, &mut own);
+        let tokens = match file.auth.as_ref().map(|auth| &auth.value) {
+            Some(file::DestinationAuth::Oauth2(oauth)) => TokenSource::compile(oauth, public_only, &mut own),
+            _ => None,
+        };
+        let origin = address.as_ref().map(Address::origin).unwrap_or_default();
+        let signer = file.sign.as_ref().and_then(|sign| Signer::compile(sign, &origin, &mut own));
+        if let (Some(signer), Some(sign)) = (&signer, &file.sign) {
+            check_signed_fields(signer, sign.place, &fields, &mut own);
+        }
+        let judge = file.success.as_ref().and_then(|success| Judge::compile(success, &mut own));
         let timeout = timeout(file, &mut own);
         let concurrency = concurrency(file.concurrency.as_ref(), &mut own);
         let rate = limits::rate(file.rate.as_ref(), &mut own);
@@ -47,9 +75,32 @@ impl Target {
         let retry = RetryPolicy::compile(&file.retry, &mut own);
         let sound = !own.any_error();
         problems.extend(own.sorted());
-        let (Some(address), Some(method), true) = (address, method, sound) else { return None };
+        let (Some(address), Some(method), Some(link), true) = (address, method, link, sound) else { return None };
         let name = name.value.as_str().into();
-        Some(Self { name, timeout, concurrency, rate, breaker, retry, method, address, fields })
+        Some(Self {
+            name,
+            timeout,
+            concurrency,
+            rate,
+            breaker,
+            retry,
+            method,
+            address,
+            fields,
+            link,
+            tokens,
+            signer,
+            judge,
+        })
+    }
+
+    /// Takes over what `old`, the same destination before a reload, has of connections and tokens, as far as those are
+    /// made and asked for in the same way.
+    pub fn keep(&self, old: &Self) {
+        self.link.keep(&old.link);
+        if let (Some(tokens), Some(old)) = (&self.tokens, &old.tokens) {
+            tokens.keep(old);
+        }
     }
 
     /// Its host, and its port where that is not the scheme's own.
@@ -77,6 +128,27 @@ impl fmt::Debug for Target {
             .field("breaker", &self.breaker)
             .field("retry", &self.retry)
             .finish_non_exhaustive()
+    }
+}
+
+fn check_connection(file: &file::Destination, address: &Address, public_only: bool, problems: &mut Problems) {
+    if let Some(kind) = Kind::named_by(address.base()).filter(|_| public_only) {
+        problems.push(
+            Problem::error(file.url.place, format!("the url names {kind}, which `allow_private: false` refuses"))
+                .expected("a public address, or no `allow_private: false`"),
+        );
+    }
+    if let Some(tls) = file.tls.as_ref().filter(|_| address.base().scheme() == "http") {
+        problems
+            .push(Problem::error(tls.place, "no TLS is spoken with an http url").expected("an https url, or no `tls`"));
+    }
+}
+
+/// What is signed last would replace what `headers` or `auth` set.
+fn check_signed_fields(signer: &Signer, place: Place, fields: &Fields, problems: &mut Problems) {
+    for name in signer.headers().filter(|name| fields.sets(name)) {
+        let problem = Problem::error(place, format!("`sign` sets `{name}`, and so does `headers` or `auth`"));
+        problems.push(problem.expected("a header of its own"));
     }
 }
 
@@ -128,9 +200,11 @@ mod tests {
     use super::super::Outbound;
     use super::super::sample::{destination, event, headers, id, payload, problems, target};
     use super::*;
-    use crate::config::{Named, Place, Span};
+    use crate::config::{Named, Span};
+    use crate::model::Timestamp;
     use crate::pipeline::Payload;
 
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
     const URL: &str = "https://crm.internal/contacts";
 
     fn with_headers(fields: &[(&str, &str)]) -> file::Destination {
@@ -154,7 +228,7 @@ mod tests {
     }
 
     fn request(file: &file::Destination, data: &str) -> Outbound {
-        Outbound::new(&target(file), &event(data), payload(), id(), 1).unwrap()
+        Outbound::new(&target(file), &event(data), payload(), id(), 1, NOW).unwrap()
     }
 
     #[test]
@@ -190,8 +264,7 @@ mod tests {
             concurrency: Some(At::new(0, place(6))),
             retry: file::Retry { max_attempts: Some(At::new(0, place(7))), ..Default::default() },
             rate: Some(At::new(Rate { count: 0, per: Duration::from_secs(1) }, place(8))),
-            breaker: None,
-            format: None,
+            ..destination(URL)
         };
         let lines: Vec<u32> = problems(&file).iter().map(|problem| problem.place.line).collect();
         assert_eq!(lines, [1, 2, 3, 4, 5, 6, 7, 8]);
@@ -266,7 +339,7 @@ mod tests {
             ..payload()
         };
         let file = with_headers(&[("content-type", "application/vnd.crm+json"), ("User-Agent", "crm-feed")]);
-        let headers = Outbound::new(&target(&file), &event("{}"), payload, id(), 7).unwrap().headers;
+        let headers = Outbound::new(&target(&file), &event("{}"), payload, id(), 7, NOW).unwrap().headers;
         assert_eq!(headers[CONTENT_TYPE], "application/vnd.crm+json");
         assert_eq!(headers["user-agent"], "crm-feed");
         assert_eq!(headers["idempotency-key"], id().to_string());

@@ -2,13 +2,13 @@
 
 use http::header;
 
-use super::encoding::{decode, encode};
 use super::expected::Expected;
-use super::view::{View, strip};
+use super::prefix::strip;
 use super::{Proof, Rejection, SignError, Unsigned};
 use crate::config::file::Encoding;
 use crate::config::{At, Problem, Problems, file};
 use crate::model::NamedSecret;
+use crate::signing::{Message, decode, encode};
 
 const PREFIX: &str = "Basic ";
 
@@ -47,8 +47,8 @@ impl Basic {
         sound.then(|| Self { username: username.map(|name| name.as_str().into()), expected })
     }
 
-    pub(super) fn prove(&self, view: &View<'_>) -> Result<Proof, Rejection> {
-        let mut fields = view.scope.headers.get_all(header::AUTHORIZATION).iter();
+    pub(super) fn prove(&self, message: &Message<'_>) -> Result<Proof, Rejection> {
+        let mut fields = message.scope.headers.get_all(header::AUTHORIZATION).iter();
         let given = fields.next().filter(|value| !value.is_empty()).ok_or(Rejection::Missing)?;
         if fields.next().is_some() {
             return Err(Rejection::Several);

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use http::HeaderName;
 use url::form_urlencoded;
 
-use super::view::{View, compile_selector, is_scheme_name, strip};
+use super::prefix::{is_scheme_name, strip};
 use super::{Rejection, SignError, Unsigned};
 use crate::config::{At, Problem, Problems};
 use crate::expr::Selector;
 use crate::pipeline::Received;
+use crate::signing::{Message, compile_selector};
 
 /// Stands in the stored query in place of a credential.
 const MASK: &str = "***";
@@ -54,9 +55,9 @@ impl Credential {
     }
 
     /// The credential, without what stands before it.
-    pub(super) fn read<'a>(&self, view: &View<'a>) -> Result<Cow<'a, str>, Rejection> {
+    pub(super) fn read<'a>(&self, message: &Message<'a>) -> Result<Cow<'a, str>, Rejection> {
         let any_case = is_scheme_name(&self.from, &self.prefix);
-        match view.one(&self.from)?.filter(|given| !given.is_empty()).ok_or(Rejection::Missing)? {
+        match message.one(&self.from)?.filter(|given| !given.is_empty()).ok_or(Rejection::Missing)? {
             Cow::Borrowed(given) => strip(given, &self.prefix, any_case).map(Cow::Borrowed),
             Cow::Owned(given) => strip(&given, &self.prefix, any_case).map(|given| Cow::Owned(given.to_owned())),
         }

@@ -4,16 +4,12 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use super::content::Content;
-use super::key::KeyRule;
-use super::mac::MacKey;
 use super::signature::Signature;
 use super::timestamp::{Stamp, TimestampRule};
-use super::view::View;
 use super::{Proof, Rejection, SignError, Unsigned};
-use crate::config::{At, Place, Problem, Problems, file};
-use crate::expr::Choices;
+use crate::config::{At, Problem, Problems, file};
 use crate::model::{NamedSecret, Timestamp};
+use crate::signing::{Content, Context, MacKey, Message, mac_keys};
 
 /// The compiled scheme.
 #[derive(Debug)]
@@ -23,17 +19,6 @@ pub(super) struct Hmac {
     signature: Signature,
     timestamp: Option<TimestampRule>,
     content: Content,
-}
-
-/// What a scheme's description refers to outside of itself.
-#[derive(Debug)]
-pub(super) struct Context<'a> {
-    /// Where the scheme is described.
-    pub(super) place: Place,
-    /// Where the provider's event id is.
-    pub(super) id: &'a Choices,
-    /// The address that the provider was given.
-    pub(super) public_url: Option<&'a str>,
 }
 
 // === impl Hmac ===
@@ -46,7 +31,7 @@ impl Hmac {
         problems: &mut Problems,
     ) -> Option<Self> {
         // Every part is compiled before any is missed, so that every problem is found.
-        let keys = keys(file, secrets, context, problems);
+        let keys = mac_keys(file.hash, &file.key, secrets, context.place, problems);
         let signature = Signature::compile(&file.signature, problems);
         let timestamp = match &file.timestamp {
             None => Some(None),
@@ -68,15 +53,15 @@ impl Hmac {
         timestamp || self.signature.needs_json() || self.content.needs_json()
     }
 
-    pub(super) fn prove(&self, view: &View<'_>, now: Timestamp) -> Result<Proof, Rejection> {
+    pub(super) fn prove(&self, message: &Message<'_>, now: Timestamp) -> Result<Proof, Rejection> {
         let mut furthest = Rejection::Missing;
-        for given in self.signature.given(view)? {
+        for given in self.signature.given(message)? {
             let outcome = self.signature.candidates(&given).and_then(|candidates| {
                 let stamp = match &self.timestamp {
                     None => None,
-                    Some(rule) => Some(rule.read(view, &self.signature, &given)?),
+                    Some(rule) => Some(rule.read(message, &self.signature, &given)?),
                 };
-                self.prove_one(view, &candidates, stamp.as_ref(), now)
+                self.prove_one(message, &candidates, stamp.as_ref(), now)
             });
             match outcome {
                 Ok(proof) => return Ok(proof),
@@ -98,26 +83,26 @@ impl Hmac {
             None if rule.is_some_and(|(rule, _)| rule.item().is_none()) => return Err(SignError::NoPlace),
             None => {}
         }
-        let stamp = time.as_deref().map(|text| Stamp { text: text.into(), at: now });
         let tag = {
             let json = if self.needs_json() { serde_json::from_slice(&request.body).ok() } else { None };
-            let parts = self.content.parts(&request.view(json.as_ref()), stamp.as_ref()).map_err(SignError::Content)?;
+            let parts =
+                self.content.parts(&request.message(json.as_ref()), time.as_deref()).map_err(SignError::Content)?;
             let (_, key) = self.keys.first().ok_or(SignError::NoSecret)?;
             key.tag(&parts)
         };
         let item = rule.and_then(|(rule, time)| rule.item().zip(Some(time)));
-        request.set(header, &self.signature.write(&tag, item))
+        request.set(header, &self.signature.write(tag, item))
     }
 
     /// Compares every key's tag with every candidate, whether or not one matched.
     fn prove_one(
         &self,
-        view: &View<'_>,
+        message: &Message<'_>,
         candidates: &[Vec<u8>],
         stamp: Option<&Stamp<'_>>,
         now: Timestamp,
     ) -> Result<Proof, Rejection> {
-        let parts = self.content.parts(view, stamp)?;
+        let parts = self.content.parts(message, stamp.map(|stamp| &*stamp.text))?;
         let mut matched = None;
         for (name, key) in &self.keys {
             let tag = key.tag(&parts);
@@ -133,24 +118,6 @@ impl Hmac {
         }
         Ok(Proof { secret: Some(Arc::clone(name)), signed_at: stamp.map(|stamp| stamp.at) })
     }
-}
-
-fn keys(
-    file: &file::Hmac,
-    secrets: &[At<NamedSecret>],
-    context: &Context<'_>,
-    problems: &mut Problems,
-) -> Option<Vec<(Arc<str>, MacKey)>> {
-    let rule = KeyRule::compile(&file.key, context.place, problems)?;
-    let mut keys = Vec::new();
-    let mut sound = true;
-    for secret in secrets {
-        let read = rule.read(secret, problems);
-        sound &= !read.is_empty();
-        let read = read.iter().filter_map(|key| MacKey::new(file.hash, key));
-        keys.extend(read.map(|key| (Arc::clone(&secret.name), key)));
-    }
-    sound.then_some(keys)
 }
 
 /// A time that the signature does not cover can be set by whoever sends the request again.

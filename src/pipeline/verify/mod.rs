@@ -6,20 +6,16 @@
 //! secret matched, and how far the sender's clock is from ours.
 
 mod basic;
-mod content;
 mod credential;
-mod encoding;
 mod expected;
 mod hmac;
 mod jwt;
-mod key;
-mod mac;
+mod prefix;
 mod rejection;
 mod sign;
 mod signature;
 mod timestamp;
 mod token;
-mod view;
 
 use std::sync::Arc;
 
@@ -30,11 +26,11 @@ pub use self::rejection::Rejection;
 pub use self::sign::{SignError, Unsigned};
 
 use self::credential::Credential;
-use self::view::View;
 use crate::config::{At, Problem, Problems, file};
-use crate::expr::Choices;
+use crate::expr::{Choices, RequestScope};
 use crate::model::{Evidence, NamedSecret, Timestamp};
 use crate::pipeline::Received;
+use crate::signing::{self, Message};
 
 /// A request that was verified, and how.
 #[derive(Debug)]
@@ -107,7 +103,7 @@ impl Verifier {
         problems: &mut Problems,
     ) -> Option<Self> {
         let secrets_usable = check_secrets(auth, secrets, problems);
-        let context = hmac::Context { place: auth.place, id, public_url };
+        let context = signing::Context { place: auth.place, id, public_url };
         let scheme = match &auth.value {
             file::Auth::None => Some(Scheme::None),
             file::Auth::Token(token) => token::Token::compile(token, secrets, problems).map(Scheme::Token),
@@ -133,7 +129,7 @@ impl Verifier {
     pub fn verify(&self, mut received: Received, now: Timestamp) -> Result<Verified, Rejection> {
         let json: Option<Value> =
             if self.scheme.needs_json() { serde_json::from_slice(&received.body).ok() } else { None };
-        let proof = self.scheme.prove(&View::of_received(&received, json.as_ref()), now)?;
+        let proof = self.scheme.prove(&message(&received, json.as_ref()), now)?;
         let evidence = Evidence {
             scheme: self.scheme().into(),
             secret: proof.secret.as_deref().map(Into::into),
@@ -182,13 +178,13 @@ impl Scheme {
         }
     }
 
-    fn prove(&self, view: &View<'_>, now: Timestamp) -> Result<Proof, Rejection> {
+    fn prove(&self, message: &Message<'_>, now: Timestamp) -> Result<Proof, Rejection> {
         match self {
             Self::None => Ok(Proof { secret: None, signed_at: None }),
-            Self::Token(token) => token.prove(view),
-            Self::Basic(basic) => basic.prove(view),
-            Self::Hmac(hmac) => hmac.prove(view, now),
-            Self::Jwt(jwt) => jwt.prove(view, now),
+            Self::Token(token) => token.prove(message),
+            Self::Basic(basic) => basic.prove(message),
+            Self::Hmac(hmac) => hmac.prove(message, now),
+            Self::Jwt(jwt) => jwt.prove(message, now),
         }
     }
 
@@ -209,6 +205,12 @@ impl Scheme {
     }
 }
 
+/// A received request as the schemes look at it. `json` is the parsed body, where the scheme needs it and it is JSON.
+fn message<'a>(received: &'a Received, json: Option<&'a Value>) -> Message<'a> {
+    let scope = RequestScope { json, envelope: json, ..received.scope() };
+    Message { method: &received.method, path: &received.path, scope }
+}
+
 /// Whether there are the secrets that the scheme needs, each usable at all.
 fn check_secrets(auth: &At<file::Auth>, secrets: &[At<NamedSecret>], problems: &mut Problems) -> bool {
     if matches!(auth.value, file::Auth::None) {
@@ -224,27 +226,7 @@ fn check_secrets(auth: &At<file::Auth>, secrets: &[At<NamedSecret>], problems: &
                 .expected("`secret` or `secrets` in the route"),
         );
     }
-    let mut usable = !secrets.is_empty();
-    for (index, secret) in secrets.iter().enumerate() {
-        let value = &secret.value.value;
-        if value.is_empty() {
-            usable = false;
-            problems.push(Problem::error(secret.place, format!("the secret `{}` is empty", secret.name)));
-        } else if value.expose().trim() != value.expose() && !value.expose().contains("-----BEGIN") {
-            problems.push(Problem::warning(
-                secret.place,
-                format!("the secret `{}` starts or ends with white space, which counts", secret.name),
-            ));
-        }
-        let same = secrets.iter().take(index).find(|earlier| earlier.value.value.expose() == value.expose());
-        if let Some(earlier) = same.filter(|_| !value.is_empty()) {
-            problems.push(Problem::warning(
-                secret.place,
-                format!("the secrets `{}` and `{}` are the same: only the first is counted", earlier.name, secret.name),
-            ));
-        }
-    }
-    usable
+    signing::usable(secrets, problems) && !secrets.is_empty()
 }
 
 #[cfg(test)]

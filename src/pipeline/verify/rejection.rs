@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::signing::SigningError;
+
 /// Why a request was not verified: a closed set whose words are the `result` label. Never told to the client.
 ///
 /// In the order of how far a request got: where several signatures fail, each in its own way, the one that
@@ -96,6 +98,17 @@ impl Rejection {
             Self::Expired => "check this machine's clock; a token that waited, or was replayed, is refused",
             Self::NotYetValid => "check this machine's clock against the sender's, or raise `leeway`",
             Self::WrongClaims => "compare `claims` with what the provider puts into its tokens",
+        }
+    }
+}
+
+impl From<SigningError> for Rejection {
+    fn from(error: SigningError) -> Self {
+        match error {
+            SigningError::MissingTimestamp => Self::MissingTimestamp,
+            SigningError::Incomplete => Self::IncompleteContent,
+            SigningError::Several => Self::Several,
+            SigningError::Malformed => Self::Malformed,
         }
     }
 }

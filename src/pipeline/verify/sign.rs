@@ -4,11 +4,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 
-use super::view::View;
-use super::{Rejection, Scheme, Verifier};
+use super::{Scheme, Verifier};
 use crate::expr::RequestScope;
 use crate::model::{NamedSecret, Timestamp};
 use crate::pipeline::Received;
+use crate::signing::{Message, SigningError};
 
 /// A request that is about to be signed. Once it is, it holds a credential: it has no `Debug`.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ pub enum SignError {
     NoPlace,
     /// The request lacks what is signed.
     #[error("the request lacks something that the scheme signs ({0}): add the header or member that `content` names")]
-    Content(Rejection),
+    Content(SigningError),
     /// The time cannot be written in the scheme's format.
     #[error("the time cannot be written in the scheme's format: choose one between the years 1 and 9999")]
     Time,
@@ -68,7 +68,7 @@ impl Unsigned {
         Ok(())
     }
 
-    pub(super) fn view<'a>(&'a self, json: Option<&'a Value>) -> View<'a> {
+    pub(super) fn message<'a>(&'a self, json: Option<&'a Value>) -> Message<'a> {
         let scope = RequestScope {
             headers: &self.headers,
             query: &self.query,
@@ -78,7 +78,7 @@ impl Unsigned {
             envelope: json,
             data: &self.body,
         };
-        View { method: &self.method, path: &self.path, scope }
+        Message { method: &self.method, path: &self.path, scope }
     }
 }
 

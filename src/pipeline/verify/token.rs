@@ -2,10 +2,10 @@
 
 use super::credential::Credential;
 use super::expected::Expected;
-use super::view::View;
 use super::{Proof, Rejection};
 use crate::config::{At, Problems, file};
 use crate::model::NamedSecret;
+use crate::signing::Message;
 
 /// The compiled scheme.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ impl Token {
         Some(Self { credential, expected })
     }
 
-    pub(super) fn prove(&self, view: &View<'_>) -> Result<Proof, Rejection> {
-        let token = self.credential.read(view)?;
+    pub(super) fn prove(&self, message: &Message<'_>) -> Result<Proof, Rejection> {
+        let token = self.credential.read(message)?;
         let name = self.expected.matching(token.as_bytes()).ok_or(Rejection::Mismatch)?;
         Ok(Proof { secret: Some(name.clone()), signed_at: None })
     }

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
-use tokio_rustls::rustls::ServerConfig;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
+};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::support::sign::base64;
 
@@ -13,7 +16,7 @@ pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
-/// A certificate with its key: what a server shows of itself.
+/// A certificate with its key: what a server, or a client, shows of itself.
 pub struct Identity {
     certificate: CertificateDer<'static>,
     key: KeyPair,
@@ -32,7 +35,7 @@ impl Authority {
 
     /// Its own certificate as `SSL_CERT_FILE` wants it (RFC 7468).
     pub fn pem(&self) -> String {
-        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64(self.issuer.der()))
+        certificate_pem(self.issuer.der())
     }
 
     /// Certifies a host.
@@ -47,6 +50,14 @@ impl Authority {
         self.sign(params)
     }
 
+    /// Certifies a client.
+    pub fn certify_client(&self, name: &str) -> Identity {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+        self.sign(params)
+    }
+
     fn sign(&self, params: CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
@@ -54,9 +65,37 @@ impl Authority {
     }
 }
 
+fn certificate_pem(der: &[u8]) -> String {
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64(der))
+}
+
 // === impl Identity ===
 
 impl Identity {
+    /// The certificate (RFC 7468).
+    pub fn pem(&self) -> String {
+        certificate_pem(&self.certificate)
+    }
+
+    /// The key, as PKCS #8 (RFC 7468).
+    pub fn key_pem(&self) -> String {
+        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", base64(&self.key.serialize_der()))
+    }
+
+    /// A server that shows it, and answers only those who show a certificate of `clients`.
+    pub fn server_for(&self, clients: &Authority, protocols: &[&str]) -> Arc<ServerConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(clients.issuer.der().clone()).unwrap();
+        let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
+        let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
+        let mut config = ServerConfig::builder()
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(vec![self.certificate.clone()], key)
+            .unwrap();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    }
+
     /// A server that shows it, and speaks these protocols (ALPN, RFC 7301).
     pub fn server(&self, protocols: &[&str]) -> Arc<ServerConfig> {
         let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();

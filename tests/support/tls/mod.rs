@@ -1,6 +1,6 @@
 //! A destination over TLS, in HTTP/2 or HTTP/1.1. Not in `support` itself: the other tests need none of what it is built
 //! from.
-#![allow(unreachable_pub, reason = "as in `support`")]
+#![allow(dead_code, unreachable_pub, reason = "as in `support`")]
 
 mod authority;
 mod http1;
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+#[allow(unused_imports, reason = "each test file uses its part of this")]
 pub use self::authority::{Authority, Identity};
 use crate::support::{Arrived, eventually};
 

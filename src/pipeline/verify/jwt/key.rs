@@ -8,8 +8,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use crate::config::file::{Encoding, JwtAlgorithm};
 use crate::config::{At, Problem, Problems, file};
 use crate::model::NamedSecret;
-use crate::pipeline::verify::encoding::decode;
-use crate::pipeline::verify::key::KeyRule;
+use crate::signing::{KeyRule, decode};
 
 /// How long the modulus of an RSA key may be. RFC 7518, section 3.3, sets the lower bound, the library the upper.
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 2048 / 8..=8192 / 8;

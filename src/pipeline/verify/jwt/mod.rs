@@ -16,12 +16,11 @@ use serde_json::{Map, Value};
 use self::claims::Claims;
 use self::key::{Family, algorithm_name};
 use super::credential::Credential;
-use super::encoding::{decode, encode};
-use super::view::View;
 use super::{Proof, Rejection, SignError, Unsigned};
 use crate::config::file::{Encoding, JwtAlgorithm};
 use crate::config::{At, Problems, file};
 use crate::model::{NamedSecret, Timestamp};
+use crate::signing::{Message, decode, encode};
 
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
 const BEARER: &str = "Bearer ";
@@ -64,8 +63,8 @@ impl Jwt {
         })
     }
 
-    pub(super) fn prove(&self, view: &View<'_>, now: Timestamp) -> Result<Proof, Rejection> {
-        let token = self.credential.read(view)?;
+    pub(super) fn prove(&self, message: &Message<'_>, now: Timestamp) -> Result<Proof, Rejection> {
+        let token = self.credential.read(message)?;
         let parts = Parts::of(&token)?;
         let algorithm = self
             .algorithms

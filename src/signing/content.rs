@@ -2,11 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::Rejection;
-use super::hmac::Context;
-use super::timestamp::Stamp;
-use super::view::View;
-use crate::config::{At, Problem, Problems};
+use super::{Message, SigningError};
+use crate::config::{At, Place, Problem, Problems};
 use crate::expr::{Choices, ExprError, Query, Selector};
 
 /// The parts that are words. Any other part is a selector.
@@ -17,7 +14,18 @@ const EXPECTED: &str = "`{body}`, `{timestamp}`, `{id}`, `{method}`, `{url}`, `{
 
 /// What a signature covers.
 #[derive(Debug)]
-pub(super) struct Content(Vec<Part>);
+pub struct Content(Vec<Part>);
+
+/// What a scheme's description refers to outside of itself.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Where the scheme is described.
+    pub place: Place,
+    /// Where `{id}` is: the provider's event id, or the id of what goes out.
+    pub id: &'a Choices,
+    /// What stands before the path in `{url}`, where that is known.
+    pub public_url: Option<&'a str>,
+}
 
 #[derive(Debug)]
 enum Part {
@@ -43,12 +51,14 @@ enum Piece<'t> {
 
 impl Content {
     /// The body and nothing else.
-    pub(super) fn body() -> Self {
+    #[must_use]
+    pub fn body() -> Self {
         Self(vec![Part::Body])
     }
 
-    /// `timestamped` is whether there is a rule for the signed time.
-    pub(super) fn compile(
+    /// Compiles `content:`. `timestamped` is whether there is a rule for the signed time. `None` and a problem where it
+    /// is none.
+    pub fn compile(
         text: &At<String>,
         context: &Context<'_>,
         timestamped: bool,
@@ -84,7 +94,9 @@ impl Content {
         parts.into_iter().collect::<Option<_>>().map(Self)
     }
 
-    pub(super) fn needs_json(&self) -> bool {
+    /// Whether the body has to be parsed for it.
+    #[must_use]
+    pub fn needs_json(&self) -> bool {
         self.0.iter().any(|part| match part {
             Part::Json(_) => true,
             Part::Id(choices) => choices.needs_json(),
@@ -94,7 +106,8 @@ impl Content {
     }
 
     /// Whether the header `name` (lower case), as the place of the signed time, is covered.
-    pub(super) fn covers_time_in(&self, name: &str) -> bool {
+    #[must_use]
+    pub fn covers_time_in(&self, name: &str) -> bool {
         self.0.iter().any(|part| match part {
             Part::Timestamp => true,
             Part::Field(selector) => selector.header_name() == Some(name),
@@ -102,34 +115,38 @@ impl Content {
         })
     }
 
-    /// The signed bytes, cut into parts that borrow from the request: a body is never copied.
-    pub(super) fn parts<'a>(
+    /// The signed bytes, cut into parts that borrow from the request: a body is never copied. `time` is the signed
+    /// time as it is written.
+    ///
+    /// # Errors
+    /// Where the request lacks something that is covered.
+    pub fn parts<'a>(
         &'a self,
-        view: &View<'a>,
-        stamp: Option<&'a Stamp<'_>>,
-    ) -> Result<Vec<Cow<'a, [u8]>>, Rejection> {
-        self.0.iter().map(|part| part.bytes(view, stamp)).collect()
+        message: &Message<'a>,
+        time: Option<&'a str>,
+    ) -> Result<Vec<Cow<'a, [u8]>>, SigningError> {
+        self.0.iter().map(|part| part.bytes(message, time)).collect()
     }
 }
 
 // === impl Part ===
 
 impl Part {
-    fn bytes<'a>(&'a self, view: &View<'a>, stamp: Option<&'a Stamp<'_>>) -> Result<Cow<'a, [u8]>, Rejection> {
+    fn bytes<'a>(&'a self, message: &Message<'a>, time: Option<&'a str>) -> Result<Cow<'a, [u8]>, SigningError> {
         match self {
             Self::Literal(text) => Ok(borrowed(text)),
-            Self::Body => Ok(Cow::Borrowed(view.scope.body)),
-            Self::Timestamp => stamp.map(|stamp| borrowed(&stamp.text)).ok_or(Rejection::MissingTimestamp),
-            Self::Id(choices) => match choices.choose(&view.scope) {
+            Self::Body => Ok(Cow::Borrowed(message.scope.body)),
+            Self::Timestamp => time.map(borrowed).ok_or(SigningError::MissingTimestamp),
+            Self::Id(choices) => match choices.choose(&message.scope) {
                 Ok(Some(id)) => Ok(bytes(id)),
-                Ok(None) => Err(Rejection::IncompleteContent),
-                Err(_) => Err(Rejection::Malformed),
+                Ok(None) => Err(SigningError::Incomplete),
+                Err(_) => Err(SigningError::Malformed),
             },
-            Self::Method => Ok(borrowed(view.method.as_str())),
-            Self::Url(base) if view.scope.query.is_empty() => Ok(bytes(format!("{base}{}", view.path).into())),
-            Self::Url(base) => Ok(bytes(format!("{base}{}?{}", view.path, view.scope.query).into())),
-            Self::Field(selector) => view.one(selector)?.map(bytes).ok_or(Rejection::IncompleteContent),
-            Self::Json(query) => json_text(query, view),
+            Self::Method => Ok(borrowed(message.method.as_str())),
+            Self::Url(base) if message.scope.query.is_empty() => Ok(bytes(format!("{base}{}", message.path).into())),
+            Self::Url(base) => Ok(bytes(format!("{base}{}?{}", message.path, message.scope.query).into())),
+            Self::Field(selector) => message.one(selector)?.map(bytes).ok_or(SigningError::Incomplete),
+            Self::Json(query) => json_text(query, message),
         }
     }
 }
@@ -147,15 +164,15 @@ fn bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
 
 /// The signed text at a path of the body. A member that is null or not there is signed as no text; an object
 /// or an array never is, or one could be put where the sender had nothing.
-fn json_text<'a>(query: &Query, view: &View<'a>) -> Result<Cow<'a, [u8]>, Rejection> {
-    let root = view.scope.json.ok_or(Rejection::IncompleteContent)?;
-    match query.first(root, root).map_err(|_| Rejection::Malformed)? {
+fn json_text<'a>(query: &Query, message: &Message<'a>) -> Result<Cow<'a, [u8]>, SigningError> {
+    let root = message.scope.json.ok_or(SigningError::Incomplete)?;
+    match query.first(root, root).map_err(|_| SigningError::Malformed)? {
         None | Some(serde_json::Value::Null) => Ok(Cow::Borrowed(&[])),
         Some(serde_json::Value::String(text)) => Ok(borrowed(text)),
         Some(value @ (serde_json::Value::Bool(_) | serde_json::Value::Number(_))) => {
             Ok(Cow::Owned(value.to_string().into_bytes()))
         }
-        Some(serde_json::Value::Array(_) | serde_json::Value::Object(_)) => Err(Rejection::IncompleteContent),
+        Some(serde_json::Value::Array(_) | serde_json::Value::Object(_)) => Err(SigningError::Incomplete),
     }
 }
 
@@ -168,7 +185,7 @@ fn part(name: &str, context: &Context<'_>, timestamped: bool) -> Result<Part, Pr
         "id" => Ok(Part::Id(context.id.clone())),
         "timestamp" if timestamped => Ok(Part::Timestamp),
         "timestamp" => Err(error("`content` has `{timestamp}`, but there is no `timestamp`".into())
-            .expected("`timestamp: { from: ... }` beside `content`")),
+            .expected("`timestamp` beside `content`")),
         "url" => match context.public_url {
             Some(base) => Ok(Part::Url(base.trim_end_matches('/').into())),
             None => Err(error("`content` has `{url}`, but there is no `public_url`".into())

@@ -10,7 +10,10 @@ use sha2::{Sha256, Sha512};
 use crate::config::file::HashFunction;
 
 /// A keyed hash function. The key is taken in once; each message starts from a copy of that state.
-pub(super) enum MacKey {
+pub struct MacKey(State);
+
+/// A hash function that has taken in a key.
+enum State {
     Sha1(Hmac<Sha1>),
     Sha256(Hmac<Sha256>),
     Sha512(Hmac<Sha512>),
@@ -20,20 +23,23 @@ pub(super) enum MacKey {
 
 impl MacKey {
     /// `None` never happens: RFC 2104 takes keys of any length.
-    pub(super) fn new(hash: HashFunction, key: &[u8]) -> Option<Self> {
-        Some(match hash {
-            HashFunction::Sha1 => Self::Sha1(Hmac::new_from_slice(key).ok()?),
-            HashFunction::Sha256 => Self::Sha256(Hmac::new_from_slice(key).ok()?),
-            HashFunction::Sha512 => Self::Sha512(Hmac::new_from_slice(key).ok()?),
-        })
+    #[must_use]
+    pub fn new(hash: HashFunction, key: &[u8]) -> Option<Self> {
+        let state = match hash {
+            HashFunction::Sha1 => State::Sha1(Hmac::new_from_slice(key).ok()?),
+            HashFunction::Sha256 => State::Sha256(Hmac::new_from_slice(key).ok()?),
+            HashFunction::Sha512 => State::Sha512(Hmac::new_from_slice(key).ok()?),
+        };
+        Some(Self(state))
     }
 
     /// The tag of a message that is in `parts`, one after the other.
-    pub(super) fn tag(&self, parts: &[Cow<'_, [u8]>]) -> Vec<u8> {
-        match self {
-            Self::Sha1(mac) => tag(mac.clone(), parts),
-            Self::Sha256(mac) => tag(mac.clone(), parts),
-            Self::Sha512(mac) => tag(mac.clone(), parts),
+    #[must_use]
+    pub fn tag(&self, parts: &[Cow<'_, [u8]>]) -> Vec<u8> {
+        match &self.0 {
+            State::Sha1(mac) => tag(mac.clone(), parts),
+            State::Sha256(mac) => tag(mac.clone(), parts),
+            State::Sha512(mac) => tag(mac.clone(), parts),
         }
     }
 }

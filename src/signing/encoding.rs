@@ -6,7 +6,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use crate::config::file::Encoding;
 
 /// Reads bytes; `None` where the text is not canonical in this encoding (RFC 4648, sections 3.2 to 3.5).
-pub(super) fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
+#[must_use]
+pub fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
     match encoding {
         Encoding::Text => Some(text.as_bytes().to_vec()),
         Encoding::Hex => hex::decode(text).ok(),
@@ -17,7 +18,8 @@ pub(super) fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
 }
 
 /// Writes bytes as [`decode`] reads them. Under `text` they are written as hex: only keys are text.
-pub(super) fn encode(encoding: Encoding, bytes: &[u8]) -> String {
+#[must_use]
+pub fn encode(encoding: Encoding, bytes: &[u8]) -> String {
     match encoding {
         Encoding::Text | Encoding::Hex => hex::encode(bytes),
         Encoding::Base64 => STANDARD.encode(bytes),

@@ -1,18 +1,21 @@
 //! How a secret's text becomes key bytes.
 
+use std::sync::Arc;
+
 use secrecy::zeroize::Zeroizing;
 
+use super::MacKey;
 use super::encoding::{decode, name};
-use crate::config::file::{Encoding, OneOrMany};
+use crate::config::file::{Encoding, HashFunction, OneOrMany};
 use crate::config::{At, Place, Problem, Problems, file};
 use crate::model::NamedSecret;
 
 /// Key bytes, zeroed when they go.
-pub(super) type KeyBytes = Zeroizing<Vec<u8>>;
+pub type KeyBytes = Zeroizing<Vec<u8>>;
 
 /// How a secret's text becomes key bytes.
 #[derive(Debug)]
-pub(super) struct KeyRule {
+pub struct KeyRule {
     encodings: Vec<Encoding>,
     strip_prefix: Option<Box<str>>,
 }
@@ -21,7 +24,7 @@ pub(super) struct KeyRule {
 
 impl KeyRule {
     /// `place` is that of what the key belongs to: `strip_prefix` has none of its own.
-    pub(super) fn compile(file: &file::Key, place: Place, problems: &mut Problems) -> Option<Self> {
+    pub fn compile(file: &file::Key, place: Place, problems: &mut Problems) -> Option<Self> {
         let (encodings, place) = match &file.encoding {
             None => (vec![Encoding::Text], place),
             Some(At { value: OneOrMany::One(one), place }) => (vec![*one], *place),
@@ -43,7 +46,7 @@ impl KeyRule {
 
     /// The key in every encoding in which the secret can be read, each once. A secret without the prefix is
     /// taken whole. None and a problem where it can be read in none.
-    pub(super) fn read(&self, secret: &At<NamedSecret>, problems: &mut Problems) -> Vec<KeyBytes> {
+    pub fn read(&self, secret: &At<NamedSecret>, problems: &mut Problems) -> Vec<KeyBytes> {
         let text = secret.value.value.expose();
         let prefix = self.strip_prefix.as_deref().unwrap_or_default();
         let text = text.strip_prefix(prefix).unwrap_or(text);
@@ -68,6 +71,27 @@ impl KeyRule {
         Problem::error(secret.place, format!("the secret `{}` is not {}", secret.name, names.join(" nor ")))
             .expected("the secret as the provider shows it, or another `key.encoding`")
     }
+}
+
+/// The keys of secrets, each under its secret's name, in their order; several of one name where its text can be read in
+/// several encodings. `place` is that of the scheme. `None` and a problem where one cannot be read.
+pub fn mac_keys(
+    hash: HashFunction,
+    key: &file::Key,
+    secrets: &[At<NamedSecret>],
+    place: Place,
+    problems: &mut Problems,
+) -> Option<Vec<(Arc<str>, MacKey)>> {
+    let rule = KeyRule::compile(key, place, problems)?;
+    let mut keys = Vec::new();
+    let mut sound = true;
+    for secret in secrets {
+        let read = rule.read(secret, problems);
+        sound &= !read.is_empty();
+        let read = read.iter().filter_map(|key| MacKey::new(hash, key));
+        keys.extend(read.map(|key| (Arc::clone(&secret.name), key)));
+    }
+    sound.then_some(keys)
 }
 
 #[cfg(test)]
