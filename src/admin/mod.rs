@@ -1,4 +1,4 @@
-//! The admin listener: metrics, health and control.
+//! The admin listener: metrics, health, reload, and the [`api`] through which people look at what is stored and act on it.
 
 mod answer;
 pub mod api;

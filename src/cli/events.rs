@@ -67,8 +67,8 @@ const COLUMNS: [Column; 5] = [
     Column { title: "RECEIVED", width: 20, cell: |entry| time_at(entry, "/received_at") },
     Column { title: "ID", width: 36, cell: |entry| at(entry, "/id") },
     Column { title: "TYPE", width: 17, cell: |entry| at(entry, "/type") },
-    Column { title: "ROUTE", width: 12, cell: |entry| at(entry, "/route") },
-    Column { title: "OPEN/OK/DEAD", width: 11, cell: fates },
+    Column { title: "ROUTE", width: 10, cell: |entry| at(entry, "/route") },
+    Column { title: "OPEN/OK/DEAD", width: 12, cell: fates },
 ];
 
 impl Events {

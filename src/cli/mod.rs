@@ -64,7 +64,7 @@ struct Logs {
     #[arg(long, value_enum, default_value_t = Format::Text, global = true, env = "HOOKSWITCH_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Format,
     /// From which level up: off, error, warn, info, debug, trace, or directives such as `info,hookswitch::app=debug`.
-    /// [default: info; error for `demo`]
+    /// [default: info for `serve`, `check` and `providers`, else error]
     #[arg(long, global = true, env = "HOOKSWITCH_LOG", value_name = "LEVEL")]
     log_level: Option<String>,
 }
