@@ -9,6 +9,9 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
 use serde_json::{Value, json};
 use support::{Answer, Destination, Gateway, eventually};
 
@@ -200,18 +203,32 @@ fn a_job_is_stopped_and_goes_on_where_it_was() {
     let destination = Destination::start();
     let gateway = Gateway::start(&one_slow(&destination, "slow"));
     let dead = many_dead(&gateway, &destination, 10_000);
-    let begun = gateway.api("POST", "/jobs", &json!({ "action": "purge", "all": true }));
-    assert_eq!((begun.status, begun.header("location")), (202, Some("/api/v1/jobs/1")));
-    assert_eq!(begun.json()["total"], dead);
+    let mut purging = gateway
+        .command(&["dead-letters", "purge", "--all"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(purging.stderr.take().unwrap());
+    let mut first = String::new();
+    said.read_line(&mut first).unwrap();
+    assert!(first.contains(&format!("job 1: 0 of {dead}")), "{first}");
     // Many steps are to be made, and a stop waits for one at most.
-    let stopped = gateway.api("POST", "/jobs/1/stop", &Value::Null);
-    assert_eq!((stopped.status, &stopped.json()["state"]), (200, &json!("stopped")), "{}", stopped.text());
-    let done = stopped.json()["changed"].as_u64().unwrap();
+    assert!(Command::new("kill").arg("-INT").arg(purging.id().to_string()).status().unwrap().success());
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert_eq!(purging.wait().unwrap().code(), Some(1), "{rest}");
+    assert!(rest.contains("`hookswitch jobs resume 1`"), "{rest}");
+    let stopped = gateway.read("/jobs/1");
+    assert_eq!(stopped["state"], "stopped");
+    let done = stopped["changed"].as_u64().unwrap();
     assert!(usize::try_from(done).unwrap() < dead, "{done} of {dead}");
-    assert_eq!(gateway.read("/jobs/1")["changed"], done, "nothing goes on");
-    assert_eq!(lane(&gateway, "slow")["purged"], done);
+    assert_eq!(lane(&gateway, "slow")["purged"], done, "nothing goes on");
     assert!(gateway.run(&["jobs", "show", "1"]).printed().contains("stopped"));
 
+    assert_eq!(gateway.api("POST", "/jobs/1/resume", &Value::Null).json()["state"], "running");
+    let stopped = gateway.api("POST", "/jobs/1/stop", &Value::Null);
+    assert_eq!((stopped.status, &stopped.json()["state"]), (200, &json!("stopped")), "{}", stopped.text());
     assert_eq!(gateway.run(&["jobs", "resume", "1"]).code, Some(0));
     let job = eventually("the job's end", || Some(gateway.read("/jobs/1")).filter(|job| job["state"] == "done"));
     assert_eq!((&job["changed"], &job["examined"]), (&json!(dead), &json!(dead)));

@@ -156,7 +156,7 @@ mod tests {
         assert!(lines.iter().all(|line| line.chars().count() <= WIDTH), "{lines:#?}");
         assert_eq!(lines.last().unwrap(), "difference: r/d: one is missing");
         assert!(
-            lines.iter().any(|line| line.contains("a-route-with") && line.ends_with(" 999998      1      5")),
+            lines.iter().any(|line| line.contains("a-route-with") && line.ends_with(" 999998     1     5")),
             "{lines:#?}"
         );
     }

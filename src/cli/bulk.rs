@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Map, Value};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use super::listing::{Filters, Output, State, document};
@@ -66,8 +67,11 @@ impl Meant {
                 if self.all {
                     body.insert("all".to_owned(), Value::from(true));
                 }
+                // From before the job begins: whoever breaks off means the job, too.
+                let interrupt = signal(SignalKind::interrupt());
+                let interrupt = interrupt.map_err(|_| RemoteError::Broken("cannot catch signals".to_owned()))?;
                 let job = remote.post(&["jobs"], body).await?;
-                self.follow(remote, job).await
+                self.follow(remote, job, interrupt).await
             }
         }
     }
@@ -86,7 +90,7 @@ impl Meant {
         }
     }
 
-    async fn follow(&self, remote: &Remote, mut job: Value) -> Result<Exit, RemoteError> {
+    async fn follow(&self, remote: &Remote, mut job: Value, mut interrupt: Signal) -> Result<Exit, RemoteError> {
         let id = at(&job, "/id");
         if self.detach {
             return Ok(document(&job, &self.output, |_| {
@@ -94,13 +98,11 @@ impl Meant {
             }));
         }
         let mut progress = Progress::new();
-        let interrupted = tokio::signal::ctrl_c();
-        let mut interrupted = std::pin::pin!(interrupted);
         while at(&job, "/state") == "running" {
             progress.tell(&job);
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
-                _ = interrupted.as_mut() => {
+                _ = interrupt.recv() => {
                     job = remote.post(&["jobs", &id, "stop"], Map::new()).await?;
                     break;
                 }

@@ -23,7 +23,7 @@ pub(super) struct Which {
     #[command(flatten)]
     file: ConfigFile,
     /// Where the gateway's admin listener is; else what the configuration says.
-    #[arg(long, global = true, env = "HOOKSWITCH_ADMIN", value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL")]
     pub(super) admin: Option<String>,
     /// The admin token; else what the configuration says. Others on this machine can see arguments: rather set the variable.
     #[arg(long, global = true, env = "HOOKSWITCH_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN", value_parser = secret)]

@@ -168,8 +168,17 @@ impl Gateway {
 
     /// Runs a command that asks this gateway.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        let admin = format!("http://{}", self.admin_address());
-        Ran::of(hookswitch().args(arguments).env("HOOKSWITCH_ADMIN", admin).current_dir(self.directory.path()))
+        Ran::of(&mut self.command(arguments))
+    }
+
+    /// A command that asks this gateway, where it is not told to ask another.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = hookswitch();
+        command.args(arguments).current_dir(self.directory.path());
+        if !arguments.contains(&"--admin") {
+            command.arg("--admin").arg(format!("http://{}", self.admin_address()));
+        }
+        command
     }
 
     /// What `/metrics` says now.
