@@ -279,6 +279,7 @@ routes:
     gateway.wait_for_metric("hookswitch_dead_letters", &[("delivery", "gone")], 0.0);
     support::eventually("the job's end", || (gateway.read("/jobs/1")["state"] == "done").then_some(()));
     ask("POST", "/jobs/{id}/stop", "1", "", none.clone(), 409);
+    ask("POST", "/jobs/{id}/resume", "1", "", none.clone(), 409);
     // A job that has something to do, so that it can be stopped, is in tests/replays.rs; its shape is that of any job.
     let left: Vec<_> =
         described.keys().filter(|name| !answered.contains(*name)).map(|(path, _)| path.as_str()).collect();
