@@ -15,9 +15,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
-use support::{Answer, Destination, Gateway, http};
+use support::load::{self, Sent, assert_arrived, event};
+use support::{Answer, Destination, Gateway, Load, http};
 
 /// Events that are acknowledged before the kill, at least.
 const ACKNOWLEDGED_FIRST: usize = 60;
@@ -54,8 +56,7 @@ fn send_until_it_dies(
 
 #[test]
 fn an_acknowledged_event_arrives_after_kill_9_under_load() {
-    let long = std::env::var("HOOKSWITCH_LONG_TESTS").is_ok_and(|value| value != "0" && !value.is_empty());
-    let rounds = if long { 25 } else { 3 };
+    let rounds = if load::long() { 25 } else { 3 };
     let destination = Destination::start();
     // Some attempts fail, so that retries are under way when it dies.
     destination.answer_next((0..50).map(|number| Answer::Status(if number % 2 == 0 { 500 } else { 200 })));
@@ -150,5 +151,103 @@ routes:
     }
     for batch in acknowledged {
         assert!(batches.contains_key(&batch), "batch {batch} was acknowledged and is gone");
+    }
+}
+
+/// Several routes, of which one comes and goes by reload.
+fn busy_routes(destination: &Destination, round: u64) -> String {
+    let beside = if round.is_multiple_of(2) {
+        "  - { name: beside, path: /beside, auth: none, deliver: [{ to: one }] }\n"
+    } else {
+        ""
+    };
+    format!(
+        "
+destinations:
+  one: {{ url: '{}', retry: {{ initial: 1ms, max: 20ms, max_attempts: 1000000 }}, concurrency: {} }}
+  two: {{ url: '{}', retry: {{ initial: 1ms, max: 20ms, max_attempts: 1000000 }} }}
+routes:
+  - {{ name: in, path: /in, auth: none, deliver: [{{ to: one }}, {{ to: two }}] }}
+  - {{ name: other, path: /other, auth: none, deliver: [{{ to: one }}] }}
+{beside}",
+        destination.url("/one"),
+        4 + round % 3,
+        destination.url("/two")
+    )
+}
+
+/// What a sender sends: by turns to one of two routes, a batch, and what was sent before.
+fn mixed(round: u64, sender: usize, number: usize) -> Sent {
+    let id = |number: usize| format!("{round}-{sender}-{number}");
+    match number % 4 {
+        0 => event("/in", &id(number), 300),
+        1 => event("/other", &id(number), 3000),
+        // A duplicate: acknowledged, and delivered once all the same.
+        2 => event("/in", &id(number - 2), 300),
+        _ => {
+            let ids: Vec<String> = (0..5).map(|part| format!("{}-{part}", id(number))).collect();
+            let one = |id: &String| json!({ "specversion": "1.0", "id": id, "source": "/s", "type": "t" });
+            let body = json!(ids.iter().map(one).collect::<Vec<_>>()).to_string().into_bytes();
+            let headers = support::sign::headers(&[("Content-Type", "application/cloudevents-batch+json")]);
+            Sent { path: "/in".to_owned(), headers, body, ids }
+        }
+    }
+}
+
+/// `HOOKSWITCH_KILL_SEED` runs one seed; it is printed.
+#[test]
+fn a_kill_at_any_moment_loses_nothing_also_during_start_and_reloads() {
+    let seed = std::env::var("HOOKSWITCH_KILL_SEED").map_or(1, |seed| seed.parse().unwrap());
+    eprintln!("HOOKSWITCH_KILL_SEED={seed}");
+    let mut dice = fastrand::Rng::with_seed(seed);
+    let destination = Destination::start();
+    let mut gateway = Gateway::start(&busy_routes(&destination, 0));
+    let mut promised = [BTreeSet::new(), BTreeSet::new()];
+    for round in 0..if load::long() { 150 } else { 8 } {
+        let load = Load::start(gateway.address(), SENDERS, move |sender, number| mixed(round, sender, number));
+        let lives = Duration::from_millis(dice.u64(0..200));
+        if dice.bool() {
+            for reload in 0..dice.u64(1..10) {
+                gateway.write_routes(&busy_routes(&destination, reload));
+                gateway.signal("HUP");
+                thread::sleep(lives / 10);
+            }
+        } else {
+            thread::sleep(lives);
+        }
+        gateway.kill9();
+        for id in load.stop().acknowledged {
+            // Which of the routes it was, the number says.
+            let number: usize = id.split('-').nth(2).unwrap().parse().unwrap();
+            promised[usize::from(number % 4 == 1)].insert(id);
+        }
+        for _ in 0..dice.u64(0..3) {
+            gateway.restart_and_kill(Duration::from_millis(dice.u64(0..60)));
+        }
+        gateway.write_routes(&busy_routes(&destination, 0));
+        gateway.restart();
+    }
+    gateway.audit_is_clean();
+    let [to_both, to_one] = promised;
+    assert!(to_both.len() + to_one.len() > 50, "next to nothing was acknowledged");
+    assert_arrived(&destination, "/one", &to_both);
+    assert_arrived(&destination, "/two", &to_both);
+    assert_arrived(&destination, "/one", &to_one);
+    assert_eq!(gateway.metric("hookswitch_dead_letters", &[]), 0.0);
+    assert_one_key_each(&destination);
+}
+
+/// However often an attempt was repeated by a kill: a delivery has one key, and no other has it.
+fn assert_one_key_each(destination: &Destination) {
+    let mut keys: HashMap<(String, String, String), BTreeSet<String>> = HashMap::new();
+    for arrived in destination.arrived() {
+        let event = arrived.json();
+        let field = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+        keys.entry((arrived.path.clone(), field("source"), field("id"))).or_default().insert(arrived.key());
+    }
+    let mut seen = BTreeSet::new();
+    for (delivery, keys) in keys {
+        assert_eq!(keys.len(), 1, "{delivery:?} came under several Idempotency-Keys");
+        assert!(keys.into_iter().all(|key| seen.insert(key)), "{delivery:?} has the key of another");
     }
 }

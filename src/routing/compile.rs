@@ -40,6 +40,7 @@ pub fn compile(file: &file::ConfigFile, given: &Given, problems: &mut Problems) 
         file,
         given,
         public_url: public_url(file, problems),
+        written: file.destinations.iter().map(|(name, written)| (name.value.as_str(), written)).collect(),
         targets: targets(file, problems),
         max_body: settings.limits.max_body,
     };
@@ -68,6 +69,8 @@ struct Compiler<'f> {
     file: &'f file::ConfigFile,
     given: &'f Given,
     public_url: Option<String>,
+    /// The destinations by name, as they are written: a file may have many, and each delivery looks one up.
+    written: HashMap<&'f str, &'f At<file::Destination>>,
     targets: BTreeMap<Arc<str>, Arc<Target>>,
     max_body: u64,
 }
@@ -150,11 +153,12 @@ impl Compiler<'_> {
         problems: &mut Problems,
     ) -> Option<Delivery> {
         let format =
-            self.file.destinations.get(&entry.to).and_then(|file| file.format.as_ref()).map(|format| format.value);
+            self.written.get(entry.to.value.as_str()).and_then(|file| file.format.as_ref()).map(|format| format.value);
         let shape = Shape::compile(entry, format, problems);
         let Some(target) = self.targets.get(entry.to.as_str()) else {
             let known = self.file.destinations.names();
-            if self.file.destinations.get(&entry.to).is_none() && !self.given.contains(Section::Destinations, &entry.to)
+            if !self.written.contains_key(entry.to.value.as_str())
+                && !self.given.contains(Section::Destinations, &entry.to)
             {
                 problems.push(
                     Problem::error(entry.to.place, format!("there is no destination `{}`", entry.to.value))

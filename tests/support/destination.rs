@@ -21,6 +21,8 @@ pub struct Arrived {
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
     pub at: Instant,
+    /// Whether it was answered with success: what was not has to come again.
+    pub taken: bool,
 }
 
 /// What a request is answered with.
@@ -222,13 +224,14 @@ impl Shared {
         let _ = writing.shutdown(std::net::Shutdown::Both);
     }
 
-    fn keep(&self, request: Arrived) -> Answer {
+    fn keep(&self, mut request: Arrived) -> Answer {
         let mut state = self.lock();
         let always = state.always.iter().find(|(path, _)| request.path.starts_with(path.as_str()));
         let answer = match always.map(|(_, answer)| answer.clone()) {
             Some(answer) => answer,
             None => state.script.pop_front().unwrap_or(Answer::Status(200)),
         };
+        request.taken = matches!(answer, Answer::Status(200..=299) | Answer::Echo(200..=299));
         state.arrived.push(request);
         self.changed.notify_all();
         while state.held && !state.stopped {
@@ -266,7 +269,7 @@ fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Arrived>> {
         body.resize(length.parse().map_err(io::Error::other)?, 0);
         stream.read_exact(&mut body)?;
     }
-    Ok(Some(Arrived { method, path, headers, body, at: Instant::now() }))
+    Ok(Some(Arrived { method, path, headers, body, at: Instant::now(), taken: false }))
 }
 
 fn line(stream: &mut BufReader<TcpStream>) -> io::Result<Option<String>> {

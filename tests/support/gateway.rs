@@ -3,10 +3,11 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -19,6 +20,7 @@ pub struct Gateway {
     settings: Settings,
     directory: TempDir,
     process: Process,
+    restarted: bool,
 }
 
 /// How a gateway is to be started.
@@ -29,6 +31,7 @@ pub struct Settings {
     environment: Vec<(String, String)>,
     files: Vec<(String, String)>,
     shell: Option<String>,
+    queue: Option<PathBuf>,
 }
 
 struct Process {
@@ -37,6 +40,9 @@ struct Process {
     admin: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
 }
+
+/// How long a start may take: far more than one takes with everything that a test can bring.
+const START: Duration = Duration::from_secs(60);
 
 /// The binary, to run one of its commands.
 pub fn hookswitch() -> Command {
@@ -73,6 +79,12 @@ impl Settings {
         self
     }
 
+    /// Has the queue elsewhere than in the gateway's directory.
+    pub fn queue(mut self, path: &Path) -> Self {
+        self.queue = Some(path.to_owned());
+        self
+    }
+
     /// Starts it from a shell that first does this, in the gateway's directory; `exec "$@"` is the gateway.
     pub fn shell(mut self, script: &str) -> Self {
         self.shell = Some(script.to_owned());
@@ -87,15 +99,15 @@ impl Settings {
         }
         let path = directory.path().join("routes.yaml");
         fs::write(&path, self.text(&directory, &self.routes)).unwrap();
-        let process = Process::start(&directory, &self);
-        Gateway { settings: self, directory, process }
+        let process = Process::start(&directory, &self).unwrap_or_else(|why| panic!("the gateway did not start {why}"));
+        Gateway { settings: self, directory, process, restarted: false }
     }
 
     fn text(&self, directory: &TempDir, routes: &str) -> String {
         format!(
             "listen: 127.0.0.1:0\nadmin: {{ {} }}\nqueue: {{ embedded: {{ path: '{}' }} }}\n{}{}",
             self.admin,
-            directory.path().join("data").display(),
+            self.queue.clone().unwrap_or_else(|| directory.path().join("data")).display(),
             self.top,
             routes.replace("DIRECTORY", &directory.path().display().to_string()),
         )
@@ -119,6 +131,7 @@ impl Gateway {
             environment: Vec::new(),
             files: Vec::new(),
             shell: None,
+            queue: None,
         }
     }
 
@@ -270,9 +283,40 @@ impl Gateway {
 
     /// Starts it again on the same directory, after it ended or was killed.
     pub fn restart(&mut self) {
+        self.try_restart().unwrap_or_else(|why| panic!("the gateway did not start {why}"));
+    }
+
+    /// The same where it may refuse: then what it said.
+    pub fn try_restart(&mut self) -> Result<(), String> {
         let _ = self.process.child.kill();
         let _ = self.process.child.wait();
-        self.process = Process::start(&self.directory, &self.settings);
+        self.restarted = true;
+        self.process = Process::start(&self.directory, &self.settings)?;
+        Ok(())
+    }
+
+    /// Starts it again and kills it while it starts, `after` the process began; also where it has begun to listen.
+    pub fn restart_and_kill(&mut self, after: Duration) {
+        let _ = self.process.child.kill();
+        let _ = self.process.child.wait();
+        self.restarted = true;
+        let mut child = Process::spawn(&self.directory, &self.settings);
+        thread::sleep(after);
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
+    /// Whether this is another process than the first.
+    pub fn was_restarted(&self) -> bool {
+        self.restarted
+    }
+
+    /// A field of `/proc/<pid>/status` in KiB, such as `VmRSS`. Not for a gateway that a shell only wraps.
+    pub fn memory(&self, field: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.process.child.id());
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let line = text.lines().find(|line| line.starts_with(field)).unwrap_or_else(|| panic!("no {field} in {text}"));
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 }
 
@@ -289,14 +333,14 @@ impl Drop for Gateway {
 // === impl Process ===
 
 impl Process {
-    fn start(directory: &TempDir, settings: &Settings) -> Self {
+    fn spawn(directory: &TempDir, settings: &Settings) -> Child {
         let mut command = hookswitch();
         if let Some(script) = &settings.shell {
             let binary = command.get_program().to_owned();
             command = Command::new("sh");
             command.env("NO_COLOR", "1").stdin(Stdio::null()).args(["-c", script, "sh"]).arg(binary);
         }
-        let mut child = command
+        command
             .args(["serve", "--config"])
             .arg(directory.path().join("routes.yaml"))
             .current_dir(directory.path())
@@ -304,20 +348,33 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the binary starts");
+            .expect("the binary starts")
+    }
+
+    fn start(directory: &TempDir, settings: &Settings) -> Result<Self, String> {
+        let mut child = Self::spawn(directory, settings);
         let log = Arc::new(Mutex::new(Vec::new()));
         let (stderr, keeping) = (child.stderr.take().unwrap(), Arc::clone(&log));
-        thread::spawn(move || {
+        let reading = thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 keeping.lock().unwrap().push(line);
             }
         });
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        match addresses(stdout) {
-            Some((listening, admin)) => Self { child, listening, admin, log },
-            None => {
+        let (sender, started) = mpsc::channel();
+        thread::spawn(move || sender.send(addresses(stdout)));
+        match started.recv_timeout(START) {
+            Ok(Some((listening, admin))) => Ok(Self { child, listening, admin, log }),
+            Ok(None) => {
                 let status = child.wait();
-                panic!("the gateway did not start ({status:?}):\n{}", log.lock().unwrap().join("\n"));
+                // What it said last may still be on its way through the pipe.
+                reading.join().unwrap();
+                Err(format!("({status:?}):\n{}", log.lock().unwrap().join("\n")))
+            }
+            Err(_) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(format!("(still not after {START:?}):\n{}", log.lock().unwrap().join("\n")))
             }
         }
     }

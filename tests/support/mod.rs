@@ -11,12 +11,16 @@
     reason = "in a test a panic is the report"
 )]
 
+pub mod audit;
 pub mod check;
 pub mod command;
 pub mod destination;
+pub mod faults;
 pub mod fixtures;
 pub mod gateway;
+pub mod hostile;
 pub mod http;
+pub mod load;
 pub mod metrics;
 pub mod sign;
 pub mod wait;
@@ -24,7 +28,9 @@ pub mod wait;
 pub use check::{Checked, check};
 pub use command::Ran;
 pub use destination::{Answer, Arrived, Destination};
+pub use faults::{Fault, Faults};
 pub use gateway::{Gateway, hookswitch};
 pub use http::{Connection, Response};
+pub use load::Load;
 pub use metrics::metric;
 pub use wait::{DEADLINE, eventually};

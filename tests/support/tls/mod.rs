@@ -184,11 +184,14 @@ impl Line {
         let headers = head.headers.iter();
         let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
         let path = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
-        let request = Arrived { method: head.method.to_string(), path, headers, body, at: Instant::now() };
+        let method = head.method.to_string();
         let ending = {
             let mut state = self.shared.lock();
+            let ending = state.script.pop_front().unwrap_or(Ending::Whole);
+            let request =
+                Arrived { method, path, headers, body, at: Instant::now(), taken: matches!(ending, Ending::Whole) };
             state.arrived.push(Arrival { request, connection: self.number, protocol: self.protocol.clone() });
-            state.script.pop_front().unwrap_or(Ending::Whole)
+            ending
         };
         // It fails only where the destination is gone.
         let _ = self.shared.answering.subscribe().wait_for(|answering| *answering).await;
