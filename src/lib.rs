@@ -23,7 +23,7 @@
 //! | the stages | [`pipeline`]: a file or folder each, none of which imports another |
 //! | what runs | [`routing`]: the `RouteTable`, compiled from a file or refused with every problem |
 //! | the gateway | [`app`]: ingress, workers, reload, and how they are put together |
-//! | its control | [`admin`]: metrics, health, reload over HTTP |
+//! | its control | [`admin`]: metrics, health, reload and the API over HTTP |
 //! | its commands | [`cli`]: a file a command |
 //!
 //! Imports go down only, and not sideways; `tests/floors.rs` holds it.

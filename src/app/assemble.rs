@@ -13,15 +13,16 @@ use tokio_util::task::TaskTracker;
 use super::depth::DepthMetrics;
 use super::destinations::{BreakerMetrics, DestinationReport};
 use super::ingress::{Ingress, IngressMetrics};
+use super::jobs::Jobs;
 use super::reload::{ReloadError, ReloadMetrics, Reloader};
 use super::server::{self, ConnectionBounds};
 use super::shared::Shared;
 use super::worker::{DeliveryMetrics, Lanes, Workshop};
 use crate::config::load::Surroundings;
-use crate::model::Clock;
+use crate::model::{Clock, Lane, Timestamp};
 use crate::pipeline::deliver::{Client, ClientError};
 use crate::pipeline::receive::BodyBudget;
-use crate::queue::{Home, QueueError};
+use crate::queue::{Home, JobId, QueueError};
 use crate::routing::RouteTable;
 use crate::telemetry::MetricsError;
 
@@ -54,6 +55,7 @@ pub struct Gateway {
     reloader: Reloader,
     registry: Registry,
     depth: DepthMetrics,
+    jobs: Arc<Jobs>,
     /// The accept loop and the chores.
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -118,8 +120,10 @@ impl Assembly {
         let tasks = TaskTracker::new();
         tasks.spawn(server::serve(self.listener, ingress, bounds, stop.clone()));
         tasks.spawn(chores(Arc::clone(&shared), stop.clone()));
+        let jobs = Arc::new(Jobs::new(Arc::clone(&shared)));
+        jobs.resume().await;
         let reloader = Reloader::new(self.path, self.surroundings, Arc::clone(&shared), reloads);
-        Ok(Gateway { shared, reloader, registry: self.registry, depth, tasks, stop })
+        Ok(Gateway { shared, reloader, registry: self.registry, depth, jobs, tasks, stop })
     }
 }
 
@@ -150,6 +154,28 @@ impl Gateway {
     #[must_use]
     pub fn pending(&self) -> u64 {
         self.shared.queue.ledger().pending()
+    }
+
+    /// Where deliveries wait and what was delivered is kept.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Home> {
+        &self.shared.queue
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// Has lanes look into the queue: a person put something there. What a reload removed meanwhile is given up again.
+    pub async fn wake(&self, lanes: &[Lane]) {
+        self.shared.wake(lanes).await;
+    }
+
+    /// Runs a job of the store, which was begun or is to go on.
+    pub fn run_job(&self, id: JobId) {
+        self.jobs.run(id);
     }
 
     /// How each destination of the configuration is now, by name: its breaker, its rate, the attempts under way.
@@ -190,6 +216,7 @@ impl Gateway {
         self.stop.cancel();
         self.tasks.close();
         let finished = tokio::time::timeout(grace, async {
+            self.jobs.stop().await;
             // The accept loop ends once its last request is answered, and only then do the lanes stop: what those
             // requests committed may still be delivered at once.
             self.tasks.wait().await;

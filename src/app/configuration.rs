@@ -1,10 +1,11 @@
 //! From a file to a table that runs: reading, interpolating and compiling, in one step with one report.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::config::load::{self, Loaded, Surroundings};
 use crate::config::{Problem, Source, render};
-use crate::routing::{self, RouteTable};
+use crate::routing::{self, RouteTable, Settings};
 
 /// A file that runs.
 #[derive(Debug)]
@@ -44,6 +45,24 @@ pub fn configure_text(
     surroundings: &dyn Surroundings,
 ) -> Result<Configured, Box<ConfigurationError>> {
     compile(load::parse(name, text, surroundings))
+}
+
+/// Reads of a file only what concerns the process: for a command that asks a running gateway, and need not have the
+/// secrets of its routes.
+///
+/// # Errors
+/// Where the file cannot be read, or has a problem and does not say where the gateway is: its default may be another one.
+pub fn configure_settings(path: &Path, surroundings: &dyn Surroundings) -> Result<Settings, Box<ConfigurationError>> {
+    let Loaded { file, mut problems, source, given: _ } = load::load(path, surroundings);
+    // Where the gateway is must stand there, or be left out on purpose. What else is wrong is for `check`.
+    let found = file.filter(|file| match &file.admin.listen {
+        Some(address) => address.parse::<SocketAddr>().is_ok(),
+        None => !problems.any_error(),
+    });
+    match found {
+        Some(file) => Ok(Settings::compile(&file, &mut problems)),
+        None => Err(Box::new(ConfigurationError { problems: problems.sorted(), source })),
+    }
 }
 
 fn compile(loaded: Loaded) -> Result<Configured, Box<ConfigurationError>> {

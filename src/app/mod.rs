@@ -8,6 +8,7 @@ mod destinations;
 mod exchange;
 mod framing;
 pub mod ingress;
+mod jobs;
 pub mod reload;
 mod rescue;
 pub mod server;
@@ -16,6 +17,6 @@ pub mod watch;
 pub mod worker;
 
 pub use assemble::{Assembly, Gateway, StartError};
-pub use configuration::{ConfigurationError, Configured, configure, configure_text};
+pub use configuration::{ConfigurationError, Configured, configure, configure_settings, configure_text};
 pub use destinations::{BreakerState, DestinationReport};
 pub use shared::Shared;

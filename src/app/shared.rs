@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use super::ingress::IngressMetrics;
 use super::worker::Lanes;
-use crate::model::Clock;
+use crate::model::{Clock, Lane};
 use crate::pipeline::receive::BodyBudget;
 use crate::queue::Home;
 use crate::routing::RouteTable;
@@ -31,6 +31,19 @@ pub struct Shared {
 // === impl Shared ===
 
 impl Shared {
+    /// Has lanes look into the queue. What became pending in one that the configuration no longer has is given up again:
+    /// nobody would make it.
+    pub(super) async fn wake(&self, lanes: &[Lane]) {
+        self.lanes.wake(lanes);
+        let removed = {
+            let table = self.table.load();
+            lanes.iter().any(|lane| table.delivery(lane).is_none())
+        };
+        if removed {
+            self.retire_removed_lanes().await;
+        }
+    }
+
     /// Gives up the deliveries of lanes that the configuration no longer has: they wait among the dead letters. A lane
     /// that a later reload removed and that has attempts under way is left to that reload: what is attempted must not
     /// be given up meanwhile, and be counted twice.

@@ -1,11 +1,21 @@
 //! The command line, a file a command. People read stderr, programs read stdout.
 
+mod audit;
+mod bulk;
 mod check;
+mod dead_letters;
+mod deliveries;
 mod demo;
+mod events;
+mod jobs;
+mod keys;
+mod listing;
 mod open_files;
 mod providers;
+mod remote;
 mod run;
 mod serve;
+mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,6 +44,18 @@ enum Command {
     Check(check::Check),
     /// List the built-in providers, or print one.
     Providers(providers::Providers),
+    /// Look at events of a running gateway: their stories, their bytes; have them delivered again.
+    Events(events::Events),
+    /// Look at deliveries of a running gateway; replay them.
+    Deliveries(deliveries::Deliveries),
+    /// Look at what was given up; replay or purge it.
+    DeadLetters(dead_letters::DeadLetters),
+    /// Look at replays and purges of many; stop them, have them go on.
+    Jobs(jobs::Jobs),
+    /// Look at order keys that wait behind a dead letter; let them go on.
+    Keys(keys::Keys),
+    /// Prove that nothing is missing: the ledger beside what is stored. Exit code 0 or 1.
+    Audit(audit::Audit),
 }
 
 #[derive(Debug, Args)]
@@ -42,7 +64,7 @@ struct Logs {
     #[arg(long, value_enum, default_value_t = Format::Text, global = true, env = "HOOKSWITCH_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Format,
     /// From which level up: off, error, warn, info, debug, trace, or directives such as `info,hookswitch::app=debug`.
-    /// [default: info; error for `demo`]
+    /// [default: info for `serve`, `check` and `providers`, else error]
     #[arg(long, global = true, env = "HOOKSWITCH_LOG", value_name = "LEVEL")]
     log_level: Option<String>,
 }
@@ -56,7 +78,7 @@ enum Format {
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// The configuration.
-    #[arg(long, short, default_value = "routes.yaml", env = "HOOKSWITCH_CONFIG", value_name = "FILE")]
+    #[arg(long, short, global = true, default_value = "routes.yaml", env = "HOOKSWITCH_CONFIG", value_name = "FILE")]
     config: PathBuf,
 }
 
@@ -88,6 +110,12 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
         Command::Providers(providers) => providers.run(),
+        Command::Events(events) => events.run(),
+        Command::Deliveries(deliveries) => deliveries.run(),
+        Command::DeadLetters(dead_letters) => dead_letters.run(),
+        Command::Jobs(jobs) => jobs.run(),
+        Command::Keys(keys) => keys.run(),
+        Command::Audit(audit) => audit.run(),
     };
     exit.into()
 }
@@ -95,11 +123,11 @@ pub fn main(cli: Cli) -> ExitCode {
 // === impl Command ===
 
 impl Command {
-    /// From which level up it logs where it was not told. The demo tells its story on the same terminal.
+    /// From which level up it logs where it was not told. What others say to a person on the same terminal comes first.
     const fn log_level(&self) -> &'static str {
         match self {
-            Self::Demo(_) => "error",
             Self::Serve(_) | Self::Check(_) | Self::Providers(_) => "info",
+            _ => "error",
         }
     }
 }

@@ -20,7 +20,7 @@ mod tree;
 mod units;
 
 pub use place::{At, Named, Place, Tree};
-pub use problem::{Problem, Problems, Severity};
+pub use problem::{Problem, Problems, Severity, nearest};
 pub use source::Source;
 pub use units::{
     ByteSize, ParseByteSizeError, ParseOffError, ParsePercentError, ParseRateError, ParseSpanError, Percent, Rate, Span,

@@ -64,7 +64,7 @@ impl Problem {
 }
 
 /// The one of `known` that `given` is probably a misspelling of.
-fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let close_enough = (given.chars().count() / 3).max(1);
     known
         .into_iter()

@@ -60,7 +60,7 @@ pub struct Limits {
 
 impl Settings {
     /// Compiles the settings of a file; problems come with defaults in their place.
-    pub(super) fn compile(file: &file::ConfigFile, problems: &mut Problems) -> Self {
+    pub fn compile(file: &file::ConfigFile, problems: &mut Problems) -> Self {
         let listen = address(file.listen.as_ref(), SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 8080), problems);
         let admin_listen =
             address(file.admin.listen.as_ref(), SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9090), problems);

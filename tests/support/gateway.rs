@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::http::{self, Response};
-use super::{eventually, metric};
+use super::{Ran, eventually, metric};
 
 /// A running gateway.
 pub struct Gateway {
@@ -163,6 +163,35 @@ impl Gateway {
     /// Asks the admin listener.
     pub fn admin(&self, method: &str, path: &str) -> Response {
         http::send(self.admin_address(), method, path, &[] as &[(&str, &str)], b"")
+    }
+
+    /// Asks the admin API, with a JSON body where that is not null. `path` is what comes after `/api/v1`.
+    pub fn api(&self, method: &str, path: &str, body: &Value) -> Response {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let none: &[(&str, &str)] = &[];
+        http::send(self.admin_address(), method, &format!("/api/v1{path}"), none, body.as_bytes())
+    }
+
+    /// What the admin API answers to a read that succeeds.
+    pub fn read(&self, path: &str) -> Value {
+        let response = self.api("GET", path, &Value::Null);
+        assert_eq!(response.status, 200, "{path}: {}", response.text());
+        response.json()
+    }
+
+    /// Runs a command that asks this gateway.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&mut self.command(arguments))
+    }
+
+    /// A command that asks this gateway, where it is not told to ask another.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = hookswitch();
+        command.args(arguments).current_dir(self.directory.path());
+        if !arguments.contains(&"--admin") {
+            command.arg("--admin").arg(format!("http://{}", self.admin_address()));
+        }
+        command
     }
 
     /// What `/metrics` says now.

@@ -13,6 +13,7 @@
 
 pub mod audit;
 pub mod check;
+pub mod command;
 pub mod destination;
 pub mod faults;
 pub mod fixtures;
@@ -25,6 +26,7 @@ pub mod sign;
 pub mod wait;
 
 pub use check::{Checked, check};
+pub use command::Ran;
 pub use destination::{Answer, Arrived, Destination};
 pub use faults::{Fault, Faults};
 pub use gateway::{Gateway, hookswitch};

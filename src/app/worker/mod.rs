@@ -124,6 +124,15 @@ impl Lanes {
         }
     }
 
+    /// Has lanes look into the queue now: something became due there of which nobody told them. Those that do not run
+    /// are left out.
+    pub fn wake(&self, lanes: &[Lane]) {
+        let (running, now) = (self.running.load(), self.workshop.clock.now());
+        for handle in lanes.iter().filter_map(|lane| running.get(lane)) {
+            handle.wake.by(now);
+        }
+    }
+
     /// Brings the lanes in line with the configuration in force: starts what is new, and asks what is gone to stop.
     /// Answers with a token for each lane that is gone, cancelled when its attempts under way have ended.
     pub fn align(&self) -> Vec<CancellationToken> {
