@@ -244,6 +244,7 @@ routes:
     ask("GET", "/dead-letters/{id}", &dead, "", none.clone(), 200);
     ask("GET", "/dead-letters/{id}", &delivered, "", none.clone(), 409);
     ask("GET", "/keys", "", "?limit=1", none.clone(), 200);
+    ask("GET", "/destinations", "", "", none.clone(), 200);
     ask("GET", "/ledger", "", "", none.clone(), 200);
     ask("GET", "/audit", "", "", none.clone(), 200);
     ask("GET", "/jobs", "", "", none.clone(), 200);

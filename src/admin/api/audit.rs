@@ -11,10 +11,10 @@ use crate::queue::{Audit, Found, LaneCounts, Ledger, RouteCounts};
 
 /// The counts alone.
 pub(super) fn ledger(api: &Api) -> Answer {
-    let Ledger { routes, lanes } = api.store().ledger();
+    let Ledger { routes, lanes, lost } = api.store().ledger();
     let routes: Vec<Value> = routes.iter().map(|(name, counts)| route(name, counts)).collect();
     let lanes: Vec<Value> = lanes.iter().map(|(lane, counts)| Value::Object(self::lane(lane, counts))).collect();
-    answer::json(StatusCode::OK, &json!({ "routes": routes, "lanes": lanes }))
+    answer::json(StatusCode::OK, &json!({ "routes": routes, "lanes": lanes, "lost": lost }))
 }
 
 /// The counts beside what is stored.
@@ -43,6 +43,7 @@ pub(super) fn report(audit: &Audit) -> Value {
         "differences": differences(audit),
         "routes": routes,
         "lanes": lanes,
+        "lost": audit.ledger.lost,
         "without_event": audit.without_event,
         "without_delivery": audit.without_delivery,
         "stuck_keys": audit.stuck_keys,
@@ -104,6 +105,11 @@ fn differences(audit: &Audit) -> Vec<Value> {
         }
     }
     for (count, what, detail) in [
+        (
+            audit.ledger.lost,
+            "lost",
+            "deliveries were lost with a damaged log or database, and nobody knows of which lane",
+        ),
         (audit.without_event, "without_event", "deliveries have no event"),
         (audit.without_delivery, "without_delivery", "events have no delivery"),
         (audit.stuck_keys, "stuck_keys", "order keys wait for nothing"),
@@ -145,7 +151,7 @@ mod tests {
         let counts = LaneCounts { accepted: 3, delivered: 1, dead: 1, pending: 1, kept: 1, ..LaneCounts::default() };
         let found = Found { pending: 1, dead: 1, kept: 1 };
         let audit = |counts, found| Audit {
-            ledger: Ledger { routes: Vec::new(), lanes: vec![(lane.clone(), counts)] },
+            ledger: Ledger { lanes: vec![(lane.clone(), counts)], ..Ledger::default() },
             found: vec![(lane.clone(), found)],
             ..Audit::default()
         };
@@ -158,6 +164,7 @@ mod tests {
             (audit(LaneCounts { accepted: 4, lost: 1, ..counts }, found), "deliveries"),
             (Audit { ledger: Ledger::default(), ..audit(counts, found) }, "lane"),
             (Audit { stuck_keys: 1, ..audit(counts, found) }, "stuck_keys"),
+            (Audit { ledger: Ledger { lost: 1, ..audit(counts, found).ledger }, ..audit(counts, found) }, "lost"),
         ] {
             let report = report(&wrong);
             assert_eq!((&report["clean"], &report["differences"][0]["what"]), (&json!(false), &json!(what)));

@@ -4,6 +4,7 @@
 mod audit;
 mod dead_letters;
 mod deliveries;
+mod destinations;
 mod endpoints;
 mod events;
 mod fields;
@@ -112,6 +113,7 @@ impl Api {
             Operation::ResumeJob => jobs::switch(self, call, true).await,
             Operation::Keys => keys::list(self, call).await,
             Operation::ReleaseKey => keys::release(self, call).await,
+            Operation::Destinations => Ok(destinations::list(self)),
             Operation::Ledger => Ok(audit::ledger(self)),
             Operation::Audit => audit::audit(self).await,
             Operation::OpenApi => Ok(respond(StatusCode::OK, JSON, OPENAPI)),
