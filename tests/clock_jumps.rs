@@ -30,7 +30,7 @@ providers:
         content: '{{timestamp}}.{{body}}'
     event: {{ type: $.type, id: $.id }}
 destinations:
-  one: {{ url: '{}', retry: {{ {retry} }} }}
+  one: {{ url: '{}', breaker: off, retry: {{ {retry} }} }}
 routes:
   - {{ name: in, path: /in, auth: none, dedup: 2h, deliver: [{{ to: one }}] }}
   - {{ name: signed, path: /signed, provider: acme, secret: {SECRET}, deliver: [{{ to: one }}] }}

@@ -90,7 +90,7 @@ fn filled(destination: &Destination, in_order: bool) -> (Gateway, BTreeSet<Strin
     destination.always("/one", Answer::Status(500));
     let mut gateway = Gateway::start(&format!(
         "
-destinations: {{ one: {{ url: '{}', retry: {{ initial: 5ms, max: 50ms, max_attempts: 1000000 }} }} }}
+destinations: {{ one: {{ url: '{}', breaker: off, retry: {{ initial: 5ms, max: 50ms, max_attempts: 1000000 }} }} }}
 routes:
   - {{ name: in, path: /in, auth: none, deliver: [{{ to: one }}] }}
 ",

@@ -21,7 +21,7 @@ const SECRET: &str = "a secret";
 fn start(destination: &Destination, faults: &Faults) -> Gateway {
     let settings = Gateway::with(&format!(
         "
-destinations: {{ one: {{ url: '{}', retry: {{ initial: 10ms, max: 100ms, max_attempts: 1000000 }} }} }}
+destinations: {{ one: {{ url: '{}', breaker: off, retry: {{ initial: 10ms, max: 100ms, max_attempts: 1000000 }} }} }}
 routes:
   - {{ name: in, path: /in, auth: none, deliver: [{{ to: one }}] }}
   - {{ name: loyalty, path: '/loyalty/{{hook}}', provider: bubblehouse, secret: {SECRET}, deliver: [{{ to: one }}] }}

@@ -92,7 +92,7 @@ impl Drop for Disk {
 fn start(destination: &Destination, disk: &Disk) -> Gateway {
     Gateway::with(&format!(
         "
-destinations: {{ one: {{ url: '{}', retry: {{ initial: 10ms, max: 100ms, max_attempts: 1000000 }} }} }}
+destinations: {{ one: {{ url: '{}', breaker: off, retry: {{ initial: 10ms, max: 100ms, max_attempts: 1000000 }} }} }}
 routes: [{{ name: in, path: /in, auth: none, deliver: [{{ to: one }}] }}]
 ",
         destination.url("/one")

@@ -164,8 +164,8 @@ fn busy_routes(destination: &Destination, round: u64) -> String {
     format!(
         "
 destinations:
-  one: {{ url: '{}', retry: {{ initial: 1ms, max: 20ms, max_attempts: 1000000 }}, concurrency: {} }}
-  two: {{ url: '{}', retry: {{ initial: 1ms, max: 20ms, max_attempts: 1000000 }} }}
+  one: {{ url: '{}', breaker: off, retry: {{ initial: 1ms, max: 20ms, max_attempts: 1000000 }}, concurrency: {} }}
+  two: {{ url: '{}', breaker: off, retry: {{ initial: 1ms, max: 20ms, max_attempts: 1000000 }} }}
 routes:
   - {{ name: in, path: /in, auth: none, deliver: [{{ to: one }}, {{ to: two }}] }}
   - {{ name: other, path: /other, auth: none, deliver: [{{ to: one }}] }}

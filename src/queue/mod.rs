@@ -64,7 +64,8 @@ pub trait Queue: Send + Sync + std::fmt::Debug + 'static {
     /// until `keep_until`, or not at all. One that was retired while it was being made is then no dead letter either.
     ///
     /// Where this, [`Queue::retry_at`] or [`Queue::dead_letter`] finds no room, it is kept with its claim and answered
-    /// once it could be stored. An error means that the delivery is made again, at the latest after a restart.
+    /// once it could be stored; one that was put off is not kept beyond the time that it was put off to. An error means that
+    /// the delivery is made again, at the latest after a restart.
     fn ack(
         &self,
         lease: Lease,

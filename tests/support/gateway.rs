@@ -20,7 +20,6 @@ pub struct Gateway {
     settings: Settings,
     directory: TempDir,
     process: Process,
-    restarted: bool,
 }
 
 /// How a gateway is to be started.
@@ -100,7 +99,7 @@ impl Settings {
         let path = directory.path().join("routes.yaml");
         fs::write(&path, self.text(&directory, &self.routes)).unwrap();
         let process = Process::start(&directory, &self).unwrap_or_else(|why| panic!("the gateway did not start {why}"));
-        Gateway { settings: self, directory, process, restarted: false }
+        Gateway { settings: self, directory, process }
     }
 
     fn text(&self, directory: &TempDir, routes: &str) -> String {
@@ -290,7 +289,6 @@ impl Gateway {
     pub fn try_restart(&mut self) -> Result<(), String> {
         let _ = self.process.child.kill();
         let _ = self.process.child.wait();
-        self.restarted = true;
         self.process = Process::start(&self.directory, &self.settings)?;
         Ok(())
     }
@@ -299,17 +297,12 @@ impl Gateway {
     pub fn restart_and_kill(&mut self, after: Duration) {
         let _ = self.process.child.kill();
         let _ = self.process.child.wait();
-        self.restarted = true;
         let mut child = Process::spawn(&self.directory, &self.settings);
         thread::sleep(after);
         let _ = child.kill();
         let _ = child.wait();
     }
 
-    /// Whether this is another process than the first.
-    pub fn was_restarted(&self) -> bool {
-        self.restarted
-    }
 
     /// A field of `/proc/<pid>/status` in KiB, such as `VmRSS`. Not for a gateway that a shell only wraps.
     pub fn memory(&self, field: &str) -> u64 {

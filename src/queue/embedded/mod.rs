@@ -90,7 +90,8 @@
 //! [`QueueError::Full`], and nothing of it is kept. What was delivered and is kept goes first: beyond
 //! [`Options::max_kept`] at once, and a part with each try for room. What ends or puts off a
 //! delivery is kept in memory instead, with its claim, and tried again with growing pauses until it is stored: the
-//! attempt was made, and must not be made again because a disk was full for a minute. After an append failed,
+//! attempt was made, and must not be made again because a disk was full for a minute. Only one that was put off is let go when
+//! its time has come: it is to be made again in any case. After an append failed,
 //! the writer itself tries to store 64 KiB now and then (`probe`), so that `health` turns good without traffic.
 //!
 //! On a disk that the queue itself has filled nothing could be stored any more, not even that a delivery was made: the log

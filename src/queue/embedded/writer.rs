@@ -14,9 +14,10 @@ use super::failure::{is_damage, queue_error};
 use super::files::Directory;
 use super::head::{Head, Noted};
 use super::reserve::Reserve;
+use super::settle::{Settle, Verdict};
 use super::upkeep::Chore;
 use crate::model::{Clock, Timestamp};
-use crate::queue::QueueError;
+use crate::queue::{Claims as _, QueueError};
 
 /// The most commands in a group.
 const GROUP: usize = 1024;
@@ -306,6 +307,7 @@ impl Writer {
         self.try_again_at = None;
         let unsettled = std::mem::take(&mut self.unsettled);
         self.commit(unsettled);
+        self.let_go();
         if self.door.in_trouble() && self.unsettled.is_empty() {
             self.give_up_kept();
             let trouble = self.probe().err();
@@ -317,6 +319,23 @@ impl Writer {
         } else {
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             self.try_again_at = Some(Instant::now() + self.pause);
+        }
+    }
+
+    /// A delivery that was put off need not wait for room beyond its time: it is made again, and only that it was tried
+    /// is forgotten.
+    fn let_go(&mut self) {
+        let now = self.clock.now();
+        for write in std::mem::take(&mut self.unsettled) {
+            match write {
+                Write::Settle { settle: Settle { verdict: Verdict::Again { at, .. }, claim, .. }, reply }
+                    if at <= now =>
+                {
+                    self.desk.claims.give_back(claim);
+                    reply.into_iter().for_each(|reply| drop(reply.send(Err(full()))));
+                }
+                other => self.unsettled.push(other),
+            }
         }
     }
 
