@@ -17,7 +17,7 @@ use super::{Place, Problem, Problems};
 pub use super::surroundings::{FixedSurroundings, ProcessSurroundings, Surroundings};
 
 /// The most that a configuration may hold, in bytes.
-const MAX_FILE: u64 = 1 << 20;
+const MAX_FILE: u64 = 8 << 20;
 
 /// What could be read of a configuration, and what is wrong with the rest.
 #[derive(Debug)]

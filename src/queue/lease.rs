@@ -53,7 +53,6 @@ pub trait Claims: Send + Sync {
 
 impl Lease {
     /// A lease of an event's delivery. For homes.
-    #[must_use]
     pub const fn new(
         id: DeliveryId,
         lane: Lane,

@@ -303,7 +303,6 @@ impl Gateway {
         let _ = child.wait();
     }
 
-
     /// A field of `/proc/<pid>/status` in KiB, such as `VmRSS`. Not for a gateway that a shell only wraps.
     pub fn memory(&self, field: &str) -> u64 {
         let path = format!("/proc/{}/status", self.process.child.id());

@@ -7,9 +7,9 @@ use crate::config::Place;
 
 /// The most that a tree may weigh, in bytes. An alias costs little in the file and much in the tree:
 /// this is what stops a few lines from filling the memory.
-const MAX_WEIGHT: usize = 8 << 20;
+const MAX_WEIGHT: usize = 96 << 20;
 
-/// What a node weighs apart from its text. It also bounds their number, to about 65,000.
+/// What a node weighs apart from its text. It also bounds their number, to about 780,000.
 const NODE_WEIGHT: usize = 128;
 
 /// How deep a tree may be. Decoding and dropping recurse.

@@ -118,7 +118,8 @@
 //! a killed process leaves it exact, a power cut takes what the last half minute added to it, and it never says too much.
 //!
 //! Requests, events and deliveries have checksums, which are looked at whenever they are read. A delivery whose record cannot
-//! be read (a checksum does not match, its event is missing, a page of it is damaged) becomes a dead letter with [`Reason::Corrupt`] when it comes up, with a line in the log. The others go on. Where not even that
+//! be read (a checksum does not match, its event is missing, a page of it is damaged) becomes a dead letter with [`Reason::Corrupt`](crate::model::Reason::Corrupt) when it comes
+//! up, with a line in the log. The others go on. Where not even that
 //! can be written, because the delivery's own page is damaged, it keeps its claim, and the next start salvages.
 //!
 //! A file that is not a database, in which the structure, the counts or the ends of a table cannot be read, or in which
@@ -153,6 +154,7 @@ mod jobs;
 mod line;
 mod mend;
 mod metrics;
+mod options;
 mod order;
 mod reader;
 mod replay;
@@ -171,13 +173,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{Audit, Lease, QueueError, Settled};
 use crate::model::Clock;
+
+pub use self::options::Options;
 
 use self::bounds::Bounds;
 use self::claims::Claims;
@@ -191,32 +194,11 @@ use self::metrics::Metrics;
 use self::reader::Readers;
 use self::schema::Stock;
 use self::settle::{Settle, Verdict};
-use self::writer::Writer;
-
-/// Where the embedded home lies, and its bounds.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Options {
-    /// The directory; made where there is none.
-    pub directory: PathBuf,
-    /// How many bytes of appends may wait for the disk; what comes on top is refused. 64 MiB by default.
-    pub max_backlog: usize,
-    /// How many bytes the database may grow to; what comes on top is refused. By default, what the disk holds.
-    pub max_size: Option<u64>,
-    /// About how many bytes the pending and the dead deliveries may take; what comes on top is refused.
-    pub max_bytes: Option<u64>,
-    /// How old the oldest pending delivery may be; what comes then is refused.
-    pub max_age: Option<Duration>,
-    /// About how many bytes what was delivered may take: beyond that it is kept for a shorter time. 1 GiB by default.
-    pub max_kept: u64,
-    /// How many bytes of the disk are kept for what ends deliveries. 16 MiB by default: more than the log and what it
-    /// brings into the database.
-    pub reserve: u64,
-}
+use self::writer::{Outfit, Writer};
 
 /// The queue in a directory of this machine: see the [module](self).
 ///
-/// Dropped without [`Queue::close`], it writes what it has taken and lets the directory go a moment later.
+/// Dropped without [`Queue::close`](super::Queue::close), it writes what it has taken and lets the directory go a moment later.
 pub struct Embedded {
     directory: PathBuf,
     claims: Arc<Claims>,
@@ -227,24 +209,6 @@ pub struct Embedded {
     readers: Readers,
     commands: mpsc::Sender<Command>,
     writer: Mutex<Option<JoinHandle<()>>>,
-}
-
-// === impl Options ===
-
-impl Options {
-    /// A home in `directory` with the usual bounds.
-    #[must_use]
-    pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self {
-            directory: directory.into(),
-            max_backlog: 64 << 20,
-            max_size: None,
-            max_bytes: None,
-            max_age: None,
-            max_kept: 1 << 30,
-            reserve: 16 << 20,
-        }
-    }
 }
 
 // === impl Embedded ===
@@ -279,7 +243,18 @@ impl Embedded {
         let (commands, receiver) = mpsc::channel();
         let desk = Desk::new(connection, Arc::clone(&claims), Arc::clone(&counts), stock.next_event, metrics.clone());
         let bounds = Bounds::new(options.max_bytes, options.max_age, options.max_kept);
-        let writer = Writer::new(desk, receiver, Arc::clone(&door), clock, reserve, bounds, (head, noted), directory);
+        let outfit = Outfit {
+            desk,
+            commands: receiver,
+            door: Arc::clone(&door),
+            clock,
+            reserve,
+            bounds,
+            head,
+            noted,
+            directory,
+        };
+        let writer = Writer::new(outfit);
         let thread = std::thread::Builder::new()
             .name("queue-writer".to_owned())
             .spawn(move || writer.run())

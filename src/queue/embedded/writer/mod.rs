@@ -1,11 +1,13 @@
 //! The writer: one thread, one connection, group commit.
 
+mod room;
+
 use std::collections::VecDeque;
-use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
+use self::room::{full, refuse_appends};
 use super::bounds::Bounds;
 use super::command::{Command, Reply, Write};
 use super::desk::{Desk, Done};
@@ -14,10 +16,11 @@ use super::failure::{is_damage, queue_error};
 use super::files::Directory;
 use super::head::{Head, Noted};
 use super::reserve::Reserve;
-use super::settle::{Settle, Verdict};
 use super::upkeep::Chore;
 use crate::model::{Clock, Timestamp};
-use crate::queue::{Claims as _, QueueError};
+use crate::queue::QueueError;
+
+pub(super) use self::room::no_reserve;
 
 /// The most commands in a group.
 const GROUP: usize = 1024;
@@ -30,10 +33,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// By how much the clock must go back at once for retries to follow it: less is made good by waiting.
 const SET_BACK: Duration = Duration::from_secs(60);
-/// How many steps of giving pages back come between two tries for the reserve: as much as that is.
-const RECLAIMING_STEPS: usize = 8;
-/// How many bytes of what was delivered are given up with each try for room, at least.
-const GIVEN_UP: u64 = 16 << 20;
 /// How many steps of giving pages back a close may take: half a gigabyte.
 const CLOSING_STEPS: usize = 256;
 
@@ -62,6 +61,19 @@ pub(super) struct Writer {
     directory: Directory,
 }
 
+/// What a writer begins with.
+pub(super) struct Outfit {
+    pub(super) desk: Desk,
+    pub(super) commands: Receiver<Command>,
+    pub(super) door: Arc<Door>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) reserve: Reserve,
+    pub(super) bounds: Bounds,
+    pub(super) head: Head,
+    pub(super) noted: Option<Noted>,
+    pub(super) directory: Directory,
+}
+
 /// What the writer woke up to.
 enum Woken {
     Command(Command),
@@ -72,16 +84,8 @@ enum Woken {
 // === impl Writer ===
 
 impl Writer {
-    pub(super) fn new(
-        desk: Desk,
-        commands: Receiver<Command>,
-        door: Arc<Door>,
-        clock: Arc<dyn Clock>,
-        reserve: Reserve,
-        bounds: Bounds,
-        (head, noted): (Head, Option<Noted>),
-        directory: Directory,
-    ) -> Self {
+    pub(super) fn new(outfit: Outfit) -> Self {
+        let Outfit { desk, commands, door, clock, reserve, bounds, head, noted, directory } = outfit;
         let latest = noted.map_or_else(|| clock.now(), |noted| noted.at);
         Self {
             desk,
@@ -240,14 +244,6 @@ impl Writer {
         }
     }
 
-    /// What is kept gives way as soon as it is too much.
-    fn make_room(&mut self, now: Timestamp) {
-        let most = self.bounds.max_kept;
-        if self.chores.is_empty() && self.desk.counts.kept_bytes() > most {
-            self.chores.push_back(Chore::make_room(now, most));
-        }
-    }
-
     fn succeeded(&self, write: Write, done: Done) {
         match (write, done) {
             (Write::Append { reply, ticket, .. }, Done::Appended(appended)) => {
@@ -302,89 +298,6 @@ impl Writer {
         self.try_again_at.get_or_insert_with(|| Instant::now() + self.pause);
     }
 
-    /// Tries what failed once more, and whether there is room for appends.
-    fn try_again(&mut self) {
-        self.try_again_at = None;
-        let unsettled = std::mem::take(&mut self.unsettled);
-        self.commit(unsettled);
-        self.let_go();
-        if self.door.in_trouble() && self.unsettled.is_empty() {
-            self.give_up_kept();
-            let trouble = self.probe().err();
-            self.door.set_trouble(trouble);
-        }
-        if self.unsettled.is_empty() && !self.door.in_trouble() {
-            self.pause = FIRST_PAUSE;
-            self.try_again_at = None;
-        } else {
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-            self.try_again_at = Some(Instant::now() + self.pause);
-        }
-    }
-
-    /// A delivery that was put off need not wait for room beyond its time: it is made again, and only that it was tried
-    /// is forgotten.
-    fn let_go(&mut self) {
-        let now = self.clock.now();
-        for write in std::mem::take(&mut self.unsettled) {
-            match write {
-                Write::Settle { settle: Settle { verdict: Verdict::Again { at, .. }, claim, .. }, reply }
-                    if at <= now =>
-                {
-                    self.desk.claims.give_back(claim);
-                    reply.into_iter().for_each(|reply| drop(reply.send(Err(full()))));
-                }
-                other => self.unsettled.push(other),
-            }
-        }
-    }
-
-    /// Where there is no room, what was delivered has had its time: a part of it goes with each try.
-    fn give_up_kept(&mut self) {
-        let (kept, now) = (self.desk.counts.kept_bytes(), self.clock.now());
-        if kept == 0 || !matches!(self.door.health(), Err(QueueError::Full { .. })) {
-            return;
-        }
-        let most = kept.saturating_sub(self.reserve.bytes().max(GIVEN_UP));
-        let mut chore = Some(Chore::make_room(now, most));
-        while let Some(next) = chore {
-            chore = next.step(&mut self.desk);
-        }
-        self.untidy = true;
-    }
-
-    /// Whether there is room for appends, and for the reserve beside them.
-    fn probe(&mut self) -> Result<(), QueueError> {
-        if !self.reserve.is_taken() {
-            // Nothing is given back by itself while something is to be tried again.
-            self.reclaim();
-            self.reserve.take().map_err(|error| no_reserve(&error))?;
-        }
-        self.bounds.check(&self.desk, self.clock.now())?;
-        self.desk.probe().map_err(|error| queue_error(&error))
-    }
-
-    /// Gives what deliveries have left back to the file system, as far as that is a matter of moments.
-    fn reclaim(&mut self) {
-        for _ in 0..RECLAIMING_STEPS {
-            self.tidy();
-            if !self.untidy {
-                break;
-            }
-        }
-        if let Err(error) = self.desk.checkpoint() {
-            tracing::debug!(%error, "the log cannot be moved into the database yet");
-        }
-    }
-
-    /// Gives a few free pages back.
-    fn tidy(&mut self) {
-        self.untidy = self.desk.reclaim().unwrap_or_else(|error| {
-            tracing::warn!(%error, "free pages cannot be given back to the file system");
-            false
-        });
-    }
-
     fn finish(mut self) {
         let unsettled = std::mem::take(&mut self.unsettled);
         self.commit(unsettled);
@@ -411,25 +324,4 @@ impl Writer {
             drop(reply.send(result.and(closed)));
         }
     }
-}
-
-/// Refuses the appends of a group; the rest comes back.
-fn refuse_appends(group: Vec<Write>, why: &QueueError) -> Vec<Write> {
-    let mut rest = Vec::with_capacity(group.len());
-    for write in group {
-        match write {
-            Write::Append { reply, .. } => drop(reply.send(Err(why.clone()))),
-            other => rest.push(other),
-        }
-    }
-    rest
-}
-
-/// The reserve cannot be taken.
-pub(super) fn no_reserve(error: &io::Error) -> QueueError {
-    QueueError::Full { detail: format!("the disk has not room enough for the reserve: {error}") }
-}
-
-fn full() -> QueueError {
-    QueueError::Full { detail: "the disk is full".to_owned() }
 }
