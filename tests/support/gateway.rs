@@ -31,6 +31,7 @@ pub struct Settings {
     files: Vec<(String, String)>,
     shell: Option<String>,
     queue: Option<PathBuf>,
+    bounds: String,
 }
 
 struct Process {
@@ -84,6 +85,12 @@ impl Settings {
         self
     }
 
+    /// Adds to `queue.embedded:`.
+    pub fn bounds(mut self, yaml: &str) -> Self {
+        self.bounds = format!(", {yaml}");
+        self
+    }
+
     /// Starts it from a shell that first does this, in the gateway's directory; `exec "$@"` is the gateway.
     pub fn shell(mut self, script: &str) -> Self {
         self.shell = Some(script.to_owned());
@@ -104,9 +111,10 @@ impl Settings {
 
     fn text(&self, directory: &TempDir, routes: &str) -> String {
         format!(
-            "listen: 127.0.0.1:0\nadmin: {{ {} }}\nqueue: {{ embedded: {{ path: '{}' }} }}\n{}{}",
+            "listen: 127.0.0.1:0\nadmin: {{ {} }}\nqueue: {{ embedded: {{ path: '{}'{} }} }}\n{}{}",
             self.admin,
             self.queue.clone().unwrap_or_else(|| directory.path().join("data")).display(),
+            self.bounds,
             self.top,
             routes.replace("DIRECTORY", &directory.path().display().to_string()),
         )
@@ -131,6 +139,7 @@ impl Gateway {
             files: Vec::new(),
             shell: None,
             queue: None,
+            bounds: String::new(),
         }
     }
 

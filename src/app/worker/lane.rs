@@ -30,6 +30,8 @@ pub(super) struct LaneTask {
 
 /// The most deliveries that are read from the queue at once.
 const BATCH: usize = 64;
+/// How many deliveries of a lane may be made of which the queue cannot store that yet: so many are held in memory.
+const UNSTORED: usize = 1000;
 /// How long a lane rests after the queue could not be read, or an attempt panicked.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long a lane goes at most without a look into the queue: by then it finds what nobody told it of, and a clock
@@ -75,6 +77,8 @@ impl LaneTask {
                 () = self.wake.told() => {}
                 _ = opens, if is_shut => {}
                 () = tokio::time::sleep(sleep), if room > 0 && !is_shut => next_due = self.workshop.clock.now(),
+                // The queue may be out of room, which is told nobody.
+                () = tokio::time::sleep(PAUSE), if room == 0 => {}
                 Some(ended) = under_way.join_next() => {
                     if ended.is_err() {
                         // It gave the lease back, and nobody else will say so. Not at once: it may well panic again.
@@ -93,10 +97,12 @@ impl LaneTask {
     }
 
     /// How many deliveries may be under way: twice what the destination takes at once, so that one is being settled
-    /// in the queue while the next is on the wire.
+    /// in the queue while the next is on the wire. Where the queue cannot write, what was made waits there for room, and
+    /// must not keep others from being made.
     fn window(&self) -> usize {
         let table = self.workshop.table.load();
-        table.delivery(&self.lane).map_or(1, |delivery| delivery.target.concurrency.saturating_mul(2))
+        let usual = table.delivery(&self.lane).map_or(1, |delivery| delivery.target.concurrency.saturating_mul(2));
+        if self.workshop.queue.health().is_ok() { usual } else { usual.max(UNSTORED) }
     }
 
     /// Whether deliveries may be taken from the queue. Where the lane is gone nothing is against it: it is about to stop.

@@ -16,6 +16,8 @@ pub(super) const FORMAT: i64 = 2;
 /// `hksw`: tells `file` and us whose database it is.
 const APPLICATION_ID: i64 = 0x686b_7377;
 const PAGE_SIZE: u64 = 8192;
+/// SQLite's number for `auto_vacuum = INCREMENTAL`.
+const INCREMENTAL: i64 = 2;
 /// In pages: 4 MB. Measured; a longer log makes recovery and reads slower, a shorter one syncs the database too often.
 const CHECKPOINT_PAGES: i64 = 500;
 const LOG_BYTES: i64 = 32 << 20;
@@ -96,9 +98,12 @@ pub(super) fn open_reader(path: &PathBuf) -> rusqlite::Result<Connection> {
 }
 
 fn set_up(connection: &Connection, path: &Path, max_size: Option<u64>) -> Result<(), OpenError> {
-    // The first two count only before the first page is written, which switching to WAL does.
+    // The first two count only before the first page is written, which switching to WAL does. Saying the second again
+    // writes to the database: a start on a full disk must not.
     connection.pragma_update(None, "page_size", i64::try_from(PAGE_SIZE).unwrap_or(i64::MAX))?;
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    if connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0))? != INCREMENTAL {
+        connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+    }
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
         let detail = format!("{} cannot have a write-ahead log: put it on a local file system", path.display());
