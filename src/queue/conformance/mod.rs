@@ -92,6 +92,7 @@ pub const CASES: &[Case] = cases![
     ordering::a_parked_key_waits_until_it_is_released,
     ordering::a_parked_key_goes_on_once_its_dead_letter_is_replayed_and_made,
     ordering::a_replayed_delivery_takes_its_old_place,
+    ordering::a_replay_goes_before_a_younger_one_that_nobody_has,
     ordering::what_is_in_flight_is_not_overtaken_by_a_replay,
     ordering::a_retired_lane_leaves_no_key_parked,
     keeping::what_was_delivered_is_kept_for_its_time,

@@ -131,6 +131,23 @@ pub(super) async fn a_replayed_delivery_takes_its_old_place(bench: &mut dyn Benc
     }
 }
 
+pub(super) async fn a_replay_goes_before_a_younger_one_that_nobody_has(bench: &mut dyn Bench) {
+    let mut held = append(bench, &["a1", "a2", "a3"]).await;
+    let lease = held.pop().unwrap();
+    let id = lease.id;
+    bench.home().dead_letter(lease, death(Reason::Rejected, now(bench))).await.unwrap();
+    let younger = leasing::all(bench, &crm()).await.pop().unwrap();
+    let later = now(bench).after(std::time::Duration::from_secs(3600));
+    bench.home().retry_at(younger, later, failure(1)).await.unwrap();
+    assert!(!bench.home().replay(id, now(bench)).await.unwrap().unwrap().waits);
+    for name in ["a1", "a2", "a3"] {
+        bench.crash().await;
+        let mut leases = leasing::all(bench, &crm()).await;
+        assert_eq!(names(&leases), [name]);
+        bench.home().ack(leases.pop().unwrap(), success(1), None).await.unwrap();
+    }
+}
+
 pub(super) async fn what_is_in_flight_is_not_overtaken_by_a_replay(bench: &mut dyn Bench) {
     let mut held = append(bench, &["a1", "a2"]).await;
     let lease = held.pop().unwrap();

@@ -130,7 +130,7 @@ impl Appending<'_> {
     ) -> rusqlite::Result<()> {
         let id = DeliveryId::of(key, &lane.delivery);
         let lane_row = self.desk.lane_row(self.changes, lane)?;
-        let due_at = order::due_at(self.desk, lane_row, order_key.as_deref(), row, self.now)?;
+        let due_at = order::due_at(self.desk, self.changes, lane_row, order_key.as_deref(), row, self.now)?;
         let accepted_at = self.now.as_millis();
         let sum = codec::delivery_sum(row, id.as_bytes(), lane_row, accepted_at, size, order_key.as_deref());
         self.desk

@@ -1,5 +1,6 @@
 //! Counting what is stored, to be put beside the ledger.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
@@ -39,13 +40,14 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Audit> {
         };
         found.push((lane.clone(), Found { pending: count("pending")?, dead: 0, kept: 0 }));
     }
+    let positions: HashMap<i64, usize> =
+        stored_lanes.iter().enumerate().map(|(position, (row, ..))| (*row, position)).collect();
     for (table, field) in [("dead", 0), ("done", 1)] {
         let mut statement = connection.prepare(&format!("SELECT lane, count(*) FROM {table} GROUP BY lane"))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (lane, count) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?.unsigned_abs());
-            let position = stored_lanes.iter().position(|(row, ..)| *row == lane);
-            match position.and_then(|position| found.get_mut(position)) {
+            match positions.get(&lane).and_then(|position| found.get_mut(*position)) {
                 Some((_, found)) if field == 0 => found.dead = count,
                 Some((_, found)) => found.kept = count,
                 // Of a lane that is not there: nobody's, and so never in the ledger.

@@ -60,6 +60,17 @@ impl Claims {
         self.hold(Claim { row, turn })
     }
 
+    /// Claims a delivery that is about to be changed, where nobody has it.
+    pub(super) fn claim_free(&self, row: i64) -> Option<Claim> {
+        let mut inner = self.inner();
+        if inner.claimed.contains_key(&row) {
+            return None;
+        }
+        let turn = inner.next_turn();
+        inner.claimed.insert(row, turn);
+        Some(Claim { row, turn })
+    }
+
     /// A hold on a claim.
     pub(super) fn hold(self: &Arc<Self>, claim: Claim) -> Hold {
         // The coercion wants the concrete type first.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, params};
 
 use crate::model::{Lane, Reason};
-use crate::queue::{LaneCounts, Ledger, RouteCounts};
+use crate::queue::{Claim, LaneCounts, Ledger, RouteCounts};
 
 /// The lanes, the routes and their counts, as of the last commit.
 #[derive(Debug, Default)]
@@ -36,6 +36,7 @@ pub(super) struct Changes {
     lanes: BTreeMap<i64, LaneChange>,
     routes: BTreeMap<i64, RouteCounts>,
     settled: Vec<i64>,
+    superseded: Vec<Claim>,
 }
 
 /// By how much the counts of a lane change.
@@ -176,7 +177,8 @@ impl Counts {
                 counts.invalid += change.invalid;
             }
         }
-        changes.settled
+        let superseded = changes.superseded.iter().map(|claim| claim.row);
+        changes.settled.into_iter().chain(superseded).collect()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -217,6 +219,16 @@ impl Changes {
     /// The row's claim ends, and what readers saw of it is old.
     pub(super) fn settled(&mut self, row: i64) {
         self.settled.push(row);
+    }
+
+    /// The claim was taken to change the row: it ends with the transaction, however that ends.
+    pub(super) fn supersede(&mut self, claim: Claim) {
+        self.superseded.push(claim);
+    }
+
+    /// The claims that were taken, of a transaction that failed.
+    pub(super) fn into_superseded(self) -> Vec<Claim> {
+        self.superseded
     }
 
     /// Writes the counts: one statement for each lane and route, however many deliveries the transaction was about.

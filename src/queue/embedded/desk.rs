@@ -12,7 +12,7 @@ use super::counts::{Changes, Counts};
 use super::metrics::Metrics;
 use super::settle;
 use crate::model::{Lane, Timestamp};
-use crate::queue::{Appended, Settled};
+use crate::queue::{Appended, Claims as _, Settled};
 
 /// How many free pages are left to be used again: half a megabyte.
 const SPARE_PAGES: i64 = 64;
@@ -89,6 +89,7 @@ impl Desk {
             self.claims.settled(&settled);
         } else {
             self.reserved = reserved;
+            changes.into_superseded().into_iter().for_each(|claim| self.claims.give_back(claim));
             if !self.connection.is_autocommit() {
                 // SQLite rolls some failures back by itself. Should this fail, the next BEGIN does, and says so.
                 let _ = self.run("ROLLBACK");
@@ -144,9 +145,14 @@ impl Desk {
         Ok(row)
     }
 
+    /// How many pages of the database are free.
+    pub(super) fn free_pages(&self) -> rusqlite::Result<i64> {
+        self.sql("PRAGMA freelist_count")?.query_row([], |row| row.get(0))
+    }
+
     /// Gives some of the free pages back to the file system. Whether there are more.
     pub(super) fn reclaim(&self) -> rusqlite::Result<bool> {
-        let free: i64 = self.sql("PRAGMA freelist_count")?.query_row([], |row| row.get(0))?;
+        let free = self.free_pages()?;
         if free <= SPARE_PAGES {
             return Ok(false);
         }

@@ -30,5 +30,9 @@ fn is_misfit(error: &rusqlite::Error) -> bool {
             | Error::InvalidColumnType(..)
             | Error::InvalidColumnName(_)
             | Error::SqlInputError { .. }
-    ) || matches!(error.sqlite_error_code(), Some(ErrorCode::Unknown))
+    ) || matches!(
+        error.sqlite_error_code(),
+        // A row that another table does not take: written rows all fit.
+        Some(ErrorCode::Unknown | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch)
+    )
 }

@@ -140,8 +140,9 @@ pub(super) fn switch(desk: &Desk, id: JobId, run: bool) -> rusqlite::Result<Opti
 pub(super) fn list(connection: &rusqlite::Connection) -> rusqlite::Result<Vec<Job>> {
     let sql = format!("SELECT {COLUMNS} FROM jobs ORDER BY row DESC LIMIT ?1");
     let mut statement = connection.prepare_cached(&sql)?;
-    let jobs = statement.query_map([REMEMBERED], |row| Stored::read(row).map(|stored| stored.job))?;
-    jobs.collect()
+    let jobs = statement.query_map([REMEMBERED], |row| Ok(Stored::read(row).map(|stored| stored.job)))?;
+    // One that cannot be read must not hide the others.
+    Ok(jobs.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().filter_map(Result::ok).collect())
 }
 
 fn find(desk: &Desk, JobId(id): JobId) -> rusqlite::Result<Option<Stored>> {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
@@ -15,6 +16,9 @@ use crate::model::{Attempt, Lane, Timestamp};
 use crate::queue::{
     Append, Appended, Death, Forgotten, Lease, Leased, Ledger, Queue, QueueError, Retired, Settled, Tally,
 };
+
+/// When a lane looks again that has found what cannot be read.
+const AGAIN: Duration = Duration::from_secs(1);
 
 impl Queue for Embedded {
     fn append(&self, batch: Append) -> BoxFuture<'_, Result<Appended, QueueError>> {
@@ -41,8 +45,13 @@ impl Queue for Embedded {
                 .read(move |connection| reader::lease(connection, &claims, &lane, lane_row, max, now))
                 .await
                 .inspect_err(|error| self.tell_damage(error))?;
+            let mut leased = found.leased;
+            if !found.unreadable.is_empty() {
+                // What waited for one of these in its order is due once it is buried.
+                leased.next_due = Some(now.after(AGAIN));
+            }
             found.unreadable.into_iter().for_each(|unreadable| self.bury(unreadable));
-            Ok(found.leased)
+            Ok(leased)
         })
     }
 

@@ -113,7 +113,8 @@ fn number(to: &Connection) -> rusqlite::Result<()> {
          SELECT 1, coalesce((SELECT lost FROM numbers WHERE row = 1), 0), max(
          coalesce((SELECT next_event FROM numbers WHERE row = 1), 1),
          coalesce((SELECT max(row) FROM events), 0) + 1, coalesce((SELECT max(event) FROM keys), 0) + 1,
-         coalesce((SELECT max(row) FROM pending), 0) / {SLOTS} + 1, coalesce((SELECT max(row) FROM dead), 0) / {SLOTS} + 1)"
+         coalesce((SELECT max(row) FROM pending), 0) / {SLOTS} + 1, coalesce((SELECT max(row) FROM dead), 0) / {SLOTS} + 1,
+         coalesce((SELECT max(row) FROM done), 0) / {SLOTS} + 1)"
     );
     to.execute(&sql, []).map(|_| ())
 }

@@ -12,12 +12,30 @@ use super::replay::{self, Table};
 use super::tables::BLOCKED;
 use crate::model::Timestamp;
 
-/// When a delivery is due that becomes pending at `now`: then, or once it is let go on.
-pub(super) fn due_at(desk: &Desk, lane: i64, key: Option<&str>, row: i64, now: Timestamp) -> rusqlite::Result<i64> {
+/// When a delivery is due that becomes pending at `now`: then, or once it is let go on. A younger one of its key that is due,
+/// and that nobody has, gives way to it.
+pub(super) fn due_at(
+    desk: &Desk,
+    changes: &mut Changes,
+    lane: i64,
+    key: Option<&str>,
+    row: i64,
+    now: Timestamp,
+) -> rusqlite::Result<i64> {
     let Some(key) = key else { return Ok(now.as_millis()) };
-    let waits =
-        active(desk, lane, key)?.is_some() || parked_behind(desk, lane, key)?.is_some_and(|behind| behind < row);
-    Ok(if waits { BLOCKED } else { now.as_millis() })
+    if parked_behind(desk, lane, key)?.is_some_and(|behind| behind < row) {
+        return Ok(BLOCKED);
+    }
+    let Some(active) = active(desk, lane, key)? else { return Ok(now.as_millis()) };
+    let claim = if row < active { desk.claims.claim_free(active) } else { None };
+    match claim {
+        Some(claim) => {
+            changes.supersede(claim);
+            set_due(desk, active, BLOCKED)?;
+            Ok(now.as_millis())
+        }
+        None => Ok(BLOCKED),
+    }
 }
 
 /// Lets the next of a key go on, where none does. Whether there was one.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::claims::{Claiming, Claims, Picked, Reading};
@@ -123,12 +123,15 @@ pub(super) fn lease(
     Ok(found)
 }
 
-/// When the oldest pending delivery was accepted, or replayed. Rows count up, so it is the first.
+/// When the oldest pending delivery was accepted, or replayed. Rows count up, so it is among the first: replayed ones may
+/// stand in front of it.
 pub(super) fn oldest_pending(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
     connection
-        .prepare_cached("SELECT coalesce(replayed_at, accepted_at) FROM pending ORDER BY row LIMIT 1")?
-        .query_row([], |row| row.get(0).map(Timestamp::from_millis))
-        .optional()
+        .prepare_cached(
+            "SELECT min(since) FROM (
+             SELECT coalesce(replayed_at, accepted_at) AS since FROM pending ORDER BY row LIMIT 1000)",
+        )?
+        .query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.map(Timestamp::from_millis)))
 }
 
 /// Claims what is due, in the order of the index, and finds what is due next.

@@ -69,7 +69,7 @@ pub(super) fn row_of(
         return Ok(Replayed { id, lane: named, replayed: false, waits: is_blocked(desk, row)? });
     }
     order::unpark_behind(desk, lane, key.as_deref(), row)?;
-    let due_at = order::due_at(desk, lane, key.as_deref(), row, now)?;
+    let due_at = order::due_at(desk, changes, lane, key.as_deref(), row, now)?;
     let history = history(desk, table, row)?;
     desk.sql(&format!(
         "INSERT INTO pending (row, id, lane, due_at, accepted_at, replayed_at, attempts, size, sum, key, history)
@@ -142,7 +142,7 @@ fn further(
     let id = DeliveryId::of(key, &lane.delivery);
     let lane_row = desk.lane_row(changes, lane)?;
     let row = free_slot(desk, event)?;
-    let due_at = order::due_at(desk, lane_row, order_key.as_deref(), row, now)?;
+    let due_at = order::due_at(desk, changes, lane_row, order_key.as_deref(), row, now)?;
     let sum = codec::delivery_sum(row, id.as_bytes(), lane_row, now.as_millis(), ROW, order_key.as_deref());
     desk.sql(
         "INSERT INTO pending (row, id, lane, due_at, accepted_at, replayed_at, attempts, size, sum, key)

@@ -89,7 +89,8 @@ fn salvage(directory: &Directory, damage: &str, now: Timestamp) -> Result<(), Qu
     directory.prepare(&new)?;
     let (connection, _) = schema::open(&new, None)?;
     copy_all(&path, &connection, now).map_err(OpenError::from)?;
-    // Closing moves the log into the file and syncs it: it is whole before the old one goes.
+    // The log is moved into the file and synced: it is whole before the old one goes. Closing would not say that it is not.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(OpenError::from)?;
     connection.close().map_err(|(_, error)| OpenError::from(error))?;
     directory.rename_database(&path, &aside)?;
     directory.rename_database(&new, &path)

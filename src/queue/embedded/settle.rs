@@ -46,14 +46,23 @@ pub(super) struct Burial {
     pub(super) park: bool,
 }
 
+/// What a damaged row is taken for where a column of it has another type than was written.
+const AS_FAR_AS_IT_FITS: &str =
+    "coalesce(CAST(id AS BLOB), zeroblob(16)), lane, coalesce(CAST(accepted_at AS INTEGER), 0),
+    CAST(replayed_at AS INTEGER), coalesce(CAST(attempts AS INTEGER), 0), coalesce(CAST(size AS INTEGER), 0),
+    coalesce(CAST(sum AS INTEGER), 0), CAST(key AS TEXT), NULL";
+
 const LATE: Settled = Settled { was_pending: false, next_is_due: false, parked: false };
 
 /// Enters what became of a delivery.
 pub(super) fn settle(desk: &Desk, changes: &mut Changes, settle: &Settle, now: Timestamp) -> rusqlite::Result<Settled> {
-    let Settle { claim, verdict, .. } = settle;
+    let Settle { id, claim, verdict, .. } = settle;
     let row = claim.row;
     if !desk.claims.stands(*claim) {
-        return late(desk, changes, row, verdict);
+        if is_dead(desk, row, *id)? {
+            late(desk, changes, row, verdict)?;
+        }
+        return Ok(LATE);
     }
     changes.settled(row);
     match verdict {
@@ -77,11 +86,15 @@ pub(super) fn bury(
     Burial { reason, at, park }: Burial,
     now: Timestamp,
 ) -> rusqlite::Result<Settled> {
-    desk.sql(
+    let columns = if reason == Reason::Corrupt {
+        AS_FAR_AS_IT_FITS
+    } else {
+        "id, lane, accepted_at, replayed_at, attempts, size, sum, key, history"
+    };
+    desk.sql(&format!(
         "INSERT INTO dead (row, id, lane, accepted_at, replayed_at, attempts, size, sum, key, history, reason, died_at)
-         SELECT row, id, lane, accepted_at, replayed_at, attempts, size, sum, key, history, ?2, ?3
-         FROM pending WHERE row = ?1",
-    )?
+         SELECT row, {columns}, ?2, ?3 FROM pending WHERE row = ?1"
+    ))?
     .execute(params![row, reason.as_str(), at.as_millis()])?;
     let Some(Pending { lane, size, key }) = remove_pending(desk, changes, row)? else { return Ok(LATE) };
     changes.lane(lane).enter_dead(size);
@@ -137,15 +150,20 @@ fn again(
 
 /// What came of an attempt whose delivery was given up meanwhile. Should it be pending again, because it was replayed,
 /// somebody else has it.
-fn late(desk: &Desk, changes: &mut Changes, row: i64, verdict: &Verdict) -> rusqlite::Result<Settled> {
+fn late(desk: &Desk, changes: &mut Changes, row: i64, verdict: &Verdict) -> rusqlite::Result<()> {
     match verdict {
-        Verdict::Made { attempt, keep_until } => made_late(desk, changes, row, attempt, *keep_until)?,
+        Verdict::Made { attempt, keep_until } => made_late(desk, changes, row, attempt, *keep_until),
         Verdict::Again { attempt, .. } | Verdict::Dead(Death { attempt: Some(attempt), .. }) => {
-            record(desk, "dead", row, attempt)?;
+            record(desk, "dead", row, attempt)
         }
-        Verdict::Dead(_) | Verdict::Unreadable => {}
+        Verdict::Dead(_) | Verdict::Unreadable => Ok(()),
     }
-    Ok(LATE)
+}
+
+/// Whether the delivery is a dead letter. By its id too: its number may have come to another of its event.
+fn is_dead(desk: &Desk, row: i64, id: DeliveryId) -> rusqlite::Result<bool> {
+    desk.sql("SELECT EXISTS (SELECT 1 FROM dead WHERE row = ?1 AND id = ?2)")?
+        .query_row(params![row, id.as_bytes()], |row| row.get(0))
 }
 
 /// It reached the destination after all: it is no dead letter.
@@ -183,7 +201,9 @@ pub(super) fn remove_dead(desk: &Desk, changes: &mut Changes, row: i64) -> rusql
 /// Removes a pending delivery, of which the caller says what it is now.
 fn remove_pending(desk: &Desk, changes: &mut Changes, row: i64) -> rusqlite::Result<Option<Pending>> {
     let removed = desk
-        .sql("DELETE FROM pending WHERE row = ?1 RETURNING lane, size, key")?
+        .sql(
+            "DELETE FROM pending WHERE row = ?1 RETURNING lane, coalesce(CAST(size AS INTEGER), 0), CAST(key AS TEXT)",
+        )?
         .query_row([row], |row| Ok(Pending { lane: row.get(0)?, size: row.get(1)?, key: row.get(2)? }))
         .optional()?;
     if let Some(Pending { lane, size, .. }) = &removed {

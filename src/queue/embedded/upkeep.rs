@@ -143,8 +143,10 @@ fn bury(desk: &mut Desk, lane: i64, burial: Burial) -> rusqlite::Result<u64> {
             settle::bury(desk, changes, *row, burial, burial.at)?;
             changes.settled(*row);
         }
-        // Behind whom nobody waits any more need not be released.
-        order::unpark_all(desk, lane)?;
+        if rows.len() < usize::try_from(STEP).unwrap_or(usize::MAX) {
+            // Nobody waits behind anybody any more.
+            order::unpark_all(desk, lane)?;
+        }
         Ok(rows.len() as u64)
     })
 }

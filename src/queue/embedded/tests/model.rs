@@ -71,6 +71,8 @@ struct Model {
     counts: BTreeMap<Lane, LaneCounts>,
     accepted: Order,
     stays: usize,
+    /// The stays of which leases are held.
+    claimed: BTreeSet<usize>,
 }
 
 /// A lease, with the order of its delivery and the stay that it is of.
@@ -146,6 +148,7 @@ proptest! {
 
 impl Pair {
     async fn step(&mut self, op: Op) {
+        self.model.claimed = self.held.iter().map(|Held(_, _, stay)| *stay).collect();
         let now = self.home.clock.now();
         match op {
             Op::Append(events) => self.append(&events).await,
@@ -229,12 +232,11 @@ impl Pair {
 
     async fn lease(&mut self, lane: &Lane, max: usize) {
         let now = self.home.clock.now();
-        let claimed: BTreeSet<usize> = self.held.iter().map(|Held(_, _, stay)| *stay).collect();
         let mut free: Vec<_> = self
             .model
             .pending
             .iter()
-            .filter(|(_, pending)| pending.delivery.lane == *lane && !claimed.contains(&pending.stay))
+            .filter(|(_, pending)| pending.delivery.lane == *lane && !self.model.claimed.contains(&pending.stay))
             .filter_map(|(order, pending)| Some((pending.due_at?, *order)))
             .collect();
         free.sort_unstable();
@@ -369,14 +371,25 @@ impl Model {
 
     /// A delivery becomes pending.
     fn wait(&mut self, order: Order, delivery: Delivery, now: Timestamp) {
-        let waits = delivery.key.as_ref().is_some_and(|key| {
-            let busy = self.of_key(&delivery.lane, key).any(|(_, pending)| pending.due_at.is_some());
-            busy || self.parked.get(&(delivery.lane.clone(), key.clone())).is_some_and(|behind| *behind < order)
-        });
+        let waits = delivery.key.clone().is_some_and(|key| self.must_wait(order, &delivery.lane, &key));
         self.count(&delivery.lane).pending += 1;
         self.stays += 1;
         let due_at = (!waits).then_some(now);
         self.pending.insert(order, Pending { delivery, due_at, stay: self.stays });
+    }
+
+    /// Whether a delivery waits for others of its key. A younger one that nobody has gives way.
+    fn must_wait(&mut self, order: Order, lane: &Lane, key: &str) -> bool {
+        if self.parked.get(&(lane.clone(), key.to_owned())).is_some_and(|behind| *behind < order) {
+            return true;
+        }
+        let active = self.of_key(lane, key).find(|(_, pending)| pending.due_at.is_some());
+        let Some((active, stay)) = active.map(|(active, pending)| (*active, pending.stay)) else { return false };
+        let gives_way = order < active && !self.claimed.contains(&stay);
+        if gives_way {
+            self.pending.get_mut(&active).unwrap().due_at = None;
+        }
+        !gives_way
     }
 
     fn of_key<'m>(&'m self, lane: &'m Lane, key: &'m str) -> impl Iterator<Item = (&'m Order, &'m Pending)> {

@@ -26,8 +26,11 @@ pub(super) use self::room::no_reserve;
 const GROUP: usize = 1024;
 /// The most bytes in a group, but for the last command.
 const GROUP_BYTES: usize = 8 << 20;
-/// How long nothing must have come before pages are given back.
+/// How long nothing must have come before pages are given back, and how long between two steps of that.
 const IDLE: Duration = Duration::from_millis(250);
+const BETWEEN: Duration = Duration::from_millis(5);
+/// After so many commits in a row pages are given back though there is work, where there are many.
+const BUSY_COMMITS: u32 = 64;
 /// The pauses before what failed is tried again.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -49,6 +52,10 @@ pub(super) struct Writer {
     try_again_at: Option<Instant>,
     /// Whether there may be pages to give back.
     untidy: bool,
+    /// Whether that is under way, and nothing has come since.
+    tidying: bool,
+    /// Commits since pages were last given back.
+    busy_commits: u32,
     closing: Option<Reply<()>>,
     reserve: Reserve,
     bounds: Bounds,
@@ -97,6 +104,8 @@ impl Writer {
             pause: FIRST_PAUSE,
             try_again_at: None,
             untidy: true,
+            tidying: false,
+            busy_commits: 0,
             closing: None,
             reserve,
             bounds,
@@ -140,7 +149,7 @@ impl Writer {
             };
         }
         let again = self.try_again_at.map(|at| at.saturating_duration_since(Instant::now()));
-        let tidy = self.untidy.then_some(IDLE);
+        let tidy = self.untidy.then_some(if self.tidying { BETWEEN } else { IDLE });
         let Some(timeout) = again.into_iter().chain(tidy).min() else {
             return self.commands.recv().map_or(Woken::Abandoned, Woken::Command);
         };
@@ -149,6 +158,7 @@ impl Writer {
             Err(RecvTimeoutError::Timeout) => {
                 if again.is_none() {
                     self.tidy();
+                    self.tidying = self.untidy;
                 }
                 Woken::Nothing
             }
@@ -173,6 +183,7 @@ impl Writer {
                     self.commit(std::mem::take(&mut group));
                     self.untidy = true;
                     work(&mut self.desk);
+                    self.note(self.clock.now());
                 }
                 Command::FoundDamage => self.found_damage(),
                 Command::Close(reply) => self.closing = Some(reply),
@@ -200,6 +211,12 @@ impl Writer {
             return;
         }
         self.untidy = true;
+        self.tidying = false;
+        self.busy_commits += 1;
+        if self.busy_commits >= BUSY_COMMITS {
+            self.busy_commits = 0;
+            self.tidy_where_much();
+        }
         match self.desk.commit(&group, now) {
             Ok(done) => {
                 // Before anybody hears of it: what is acknowledged is noted.

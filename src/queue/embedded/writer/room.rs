@@ -16,6 +16,9 @@ const RECLAIMING_STEPS: usize = 8;
 /// How many bytes of what was delivered are given up with each try for room, at least.
 const GIVEN_UP: u64 = 16 << 20;
 
+/// How many free pages are much: a quarter of a gigabyte.
+const MUCH: i64 = 32 << 10;
+
 impl Writer {
     /// What is kept gives way as soon as it is too much.
     pub(super) fn make_room(&mut self, now: Timestamp) {
@@ -28,11 +31,11 @@ impl Writer {
     /// Tries what failed once more, and whether there is room for appends.
     pub(super) fn try_again(&mut self) {
         self.try_again_at = None;
+        self.give_up_kept();
         let unsettled = std::mem::take(&mut self.unsettled);
         self.commit(unsettled);
         self.let_go();
         if self.door.in_trouble() && self.unsettled.is_empty() {
-            self.give_up_kept();
             let trouble = self.probe().err();
             self.door.set_trouble(trouble);
         }
@@ -68,6 +71,10 @@ impl Writer {
         if kept == 0 || !matches!(self.door.health(), Err(QueueError::Full { .. })) {
             return;
         }
+        if self.bounds.check(&self.desk, now).is_err() {
+            // It is not the disk that is full: what was delivered is in nobody's way.
+            return;
+        }
         let most = kept.saturating_sub(self.reserve.bytes().max(GIVEN_UP));
         let mut chore = Some(Chore::make_room(now, most));
         while let Some(next) = chore {
@@ -97,6 +104,13 @@ impl Writer {
         }
         if let Err(error) = self.desk.checkpoint() {
             tracing::debug!(%error, "the log cannot be moved into the database yet");
+        }
+    }
+
+    /// Gives a few free pages back where there are so many that a busy queue would keep the disk from others.
+    pub(super) fn tidy_where_much(&mut self) {
+        if self.desk.free_pages().is_ok_and(|free| free > MUCH) {
+            self.tidy();
         }
     }
 
