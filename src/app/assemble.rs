@@ -107,6 +107,7 @@ impl Assembly {
             queue: self.queue,
             clock: self.clock,
             bodies: BodyBudget::new(BODY_MEMORY),
+            gate: tokio::sync::Mutex::default(),
             lanes: Lanes::new(workshop),
             metrics,
         });
@@ -253,5 +254,6 @@ async fn chores(shared: Arc<Shared>, stop: CancellationToken) {
         if let Err(error) = shared.queue.forget(shared.clock.now()).await {
             tracing::warn!(%error, "cannot forget the event ids whose window has ended: they take up room");
         }
+        shared.retire_strays().await;
     }
 }

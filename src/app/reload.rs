@@ -17,8 +17,6 @@ pub struct Reloader {
     surroundings: Box<dyn Surroundings + Send + Sync>,
     shared: Arc<Shared>,
     metrics: ReloadMetrics,
-    /// One reload at a time, with what it leaves to be retired: a list of lanes must not be older than the lanes.
-    gate: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Why a reload changed nothing.
@@ -53,7 +51,7 @@ impl Reloader {
         metrics: ReloadMetrics,
     ) -> Self {
         metrics.succeeded(&shared);
-        Self { path, surroundings, shared, metrics, gate: Arc::default() }
+        Self { path, surroundings, shared, metrics }
     }
 
     /// Reads the file again and puts it in force. On any problem nothing changes.
@@ -61,7 +59,7 @@ impl Reloader {
     /// # Errors
     /// Where the file has problems, or differs in what cannot change in a running process.
     pub async fn reload(&self) -> Result<(), ReloadError> {
-        let _gate = self.gate.lock().await;
+        let _gate = self.shared.gate.lock().await;
         let result = self.try_reload().await;
         match &result {
             Ok(()) => {
@@ -91,12 +89,11 @@ impl Reloader {
         let ending = self.shared.lanes.align();
         if !ending.is_empty() {
             // What is under way to a removed destination may take its whole timeout: the reload does not wait for it.
-            let (shared, gate) = (Arc::clone(&self.shared), Arc::clone(&self.gate));
+            let shared = Arc::clone(&self.shared);
             tokio::spawn(async move {
                 for ended in ending {
                     ended.cancelled().await;
                 }
-                let _gate = gate.lock().await;
                 shared.retire_removed_lanes().await;
             });
         }

@@ -26,6 +26,9 @@ pub struct Shared {
     pub lanes: Lanes,
     /// What ingress counts.
     pub metrics: IngressMetrics,
+    /// One reload at a time, and none while deliveries of removed lanes are given up: a list of lanes must not be older
+    /// than the lanes.
+    pub gate: tokio::sync::Mutex<()>,
 }
 
 // === impl Shared ===
@@ -44,10 +47,23 @@ impl Shared {
         }
     }
 
+    /// Gives up what is pending in lanes that the configuration no longer has, where there is any: what a reload could not
+    /// give up because the store failed, and what a slow request brought to a lane that had gone meanwhile.
+    pub(super) async fn retire_strays(&self) {
+        let strays = {
+            let table = self.table.load();
+            self.queue.ledger().lanes.iter().any(|(lane, counts)| counts.pending > 0 && table.delivery(lane).is_none())
+        };
+        if strays {
+            self.retire_removed_lanes().await;
+        }
+    }
+
     /// Gives up the deliveries of lanes that the configuration no longer has: they wait among the dead letters. A lane
     /// that a later reload removed and that has attempts under way is left to that reload: what is attempted must not
     /// be given up meanwhile, and be counted twice.
     pub(super) async fn retire_removed_lanes(&self) {
+        let _gate = self.gate.lock().await;
         let mut lanes = self.lanes.ending();
         lanes.extend(self.table.load().lanes().cloned());
         match self.queue.retire(&lanes, self.clock.now()).await {

@@ -97,6 +97,9 @@ pub trait Queue: Send + Sync + std::fmt::Debug + 'static {
     /// Whether an append is likely to be kept, for `/readyz`: the reason where it is not. It turns good by itself.
     fn health(&self) -> Result<(), QueueError>;
 
+    /// Whether outcomes wait in memory for room to be stored.
+    fn outcomes_wait(&self) -> bool;
+
     /// Writes what is still to be written and closes. Calls after it fail with [`QueueError::Closed`].
     fn close(&self) -> BoxFuture<'_, Result<(), QueueError>>;
 }
@@ -160,7 +163,7 @@ pub struct Leased {
     /// The leases.
     pub leases: Vec<Lease>,
     /// When the next pending delivery of the lane, that is neither claimed nor in `leases`, is due; it may be due
-    /// already where there were more than `max`. One that waits for another of its key is not due.
+    /// already where there were more than `max`, or more bytes than are read at once. One that waits for another of its key is not due.
     pub next_due: Option<Timestamp>,
 }
 

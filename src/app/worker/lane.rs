@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::memory::Held;
 use super::wake::Wake;
 use super::{Workshop, settle};
 use crate::app::destinations::{Pass, Probe, Shut};
@@ -23,7 +24,7 @@ use crate::queue::{Lease, Leased};
 pub(super) struct LaneTask {
     pub(super) lane: Lane,
     pub(super) workshop: Arc<Workshop>,
-    pub(super) fresh: mpsc::Receiver<Lease>,
+    pub(super) fresh: mpsc::Receiver<(Lease, Held)>,
     pub(super) wake: Arc<Wake>,
     pub(super) stop: CancellationToken,
 }
@@ -69,8 +70,8 @@ impl LaneTask {
             let opens = OptionFuture::from(shut.map(|shut: Shut| shut.over(LONG)));
             tokio::select! {
                 () = self.stop.cancelled() => {}
-                Some(lease) = self.fresh.recv(), if room > 0 => {
-                    if !self.make(lease, &mut under_way) {
+                Some((lease, held)) = self.fresh.recv(), if room > 0 => {
+                    if !self.make(lease, held, &mut under_way) {
                         next_due = now;
                     }
                 }
@@ -100,9 +101,12 @@ impl LaneTask {
     /// in the queue while the next is on the wire. Where the queue cannot write, what was made waits there for room, and
     /// must not keep others from being made.
     fn window(&self) -> usize {
+        if self.workshop.memory.is_short() {
+            return 1;
+        }
         let table = self.workshop.table.load();
         let usual = table.delivery(&self.lane).map_or(1, |delivery| delivery.target.concurrency.saturating_mul(2));
-        if self.workshop.queue.health().is_ok() { usual } else { usual.max(UNSTORED) }
+        if self.workshop.queue.outcomes_wait() { usual.max(UNSTORED) } else { usual }
     }
 
     /// Whether deliveries may be taken from the queue. Where the lane is gone nothing is against it: it is about to stop.
@@ -115,7 +119,8 @@ impl LaneTask {
     async fn read_queue(&self, room: usize, now: Timestamp, under_way: &mut JoinSet<()>) -> Timestamp {
         let (leases, next_due) = self.lease(room, now).await;
         for lease in leases {
-            self.attempt(lease, None, under_way);
+            let held = self.workshop.memory.hold(&lease.event);
+            self.attempt(lease, held, None, under_way);
         }
         next_due
     }
@@ -137,7 +142,8 @@ impl LaneTask {
                 under_way.spawn(settle::expired(Arc::clone(&self.workshop), lease, Arc::clone(&self.wake)));
             }
             if let Some(lease) = young.into_iter().next() {
-                self.attempt(lease, Some(probe), under_way);
+                let held = self.workshop.memory.hold(&lease.event);
+                self.attempt(lease, held, Some(probe), under_way);
                 break;
             }
             max = BATCH;
@@ -165,17 +171,21 @@ impl LaneTask {
     }
 
     /// Starts what comes from memory. `false` where the breaker has it go back to the queue.
-    fn make(&self, lease: Lease, under_way: &mut JoinSet<()>) -> bool {
+    fn make(&self, lease: Lease, held: Held, under_way: &mut JoinSet<()>) -> bool {
         match self.pass() {
-            Pass::Free => self.attempt(lease, None, under_way),
-            Pass::Probe(probe) => self.attempt(lease, Some(probe), under_way),
+            Pass::Free => self.attempt(lease, held, None, under_way),
+            Pass::Probe(probe) => self.attempt(lease, held, Some(probe), under_way),
             Pass::Shut(_) => return false,
         }
         true
     }
 
-    fn attempt(&self, lease: Lease, probe: Option<Probe>, under_way: &mut JoinSet<()>) {
+    fn attempt(&self, lease: Lease, held: Held, probe: Option<Probe>, under_way: &mut JoinSet<()>) {
         let workshop = Arc::clone(&self.workshop);
-        under_way.spawn(settle::attempt(workshop, lease, probe, Arc::clone(&self.wake), self.stop.clone()));
+        let attempt = settle::attempt(workshop, lease, probe, Arc::clone(&self.wake), self.stop.clone());
+        under_way.spawn(async move {
+            attempt.await;
+            drop(held);
+        });
     }
 }

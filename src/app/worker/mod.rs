@@ -5,6 +5,7 @@
 //! bounded however far a destination falls behind, and one that is slow holds up nobody else.
 
 mod lane;
+mod memory;
 mod metrics;
 mod quiet;
 mod settle;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::lane::LaneTask;
+use self::memory::{Held, Memory};
 pub use self::metrics::DeliveryMetrics;
 use self::quiet::Quiet;
 use self::wake::Wake;
@@ -49,6 +51,7 @@ pub struct Workshop {
     pub metrics: DeliveryMetrics,
     pub(super) destinations: Destinations,
     quiet: Quiet,
+    memory: Memory,
 }
 
 /// The running lanes.
@@ -68,7 +71,7 @@ pub struct Lanes {
 
 #[derive(Debug, Clone)]
 struct Handle {
-    fresh: mpsc::Sender<Lease>,
+    fresh: mpsc::Sender<(Lease, Held)>,
     wake: Arc<Wake>,
     stop: CancellationToken,
     /// Cancelled by the task as it ends.
@@ -89,7 +92,17 @@ impl Workshop {
         breakers: BreakerMetrics,
     ) -> Self {
         let destinations = Destinations::new(Arc::clone(&clock), dice, breakers);
-        Self { table, queue, clock, client, dice, metrics, destinations, quiet: Quiet::default() }
+        Self {
+            table,
+            queue,
+            clock,
+            client,
+            dice,
+            metrics,
+            destinations,
+            quiet: Quiet::default(),
+            memory: Memory::default(),
+        }
     }
 }
 
@@ -199,14 +212,21 @@ impl Lanes {
     /// Hands a lease to its lane. It comes back where that does not run.
     fn offer(&self, running: &HashMap<Lane, Handle>, lease: Lease) -> Option<Lease> {
         let Some(handle) = running.get(&lease.lane) else { return Some(lease) };
-        match handle.fresh.try_send(lease) {
+        let memory = &self.workshop.memory;
+        if memory.is_short() {
+            drop(lease);
+            handle.wake.by(self.workshop.clock.now());
+            return None;
+        }
+        let held = memory.hold(&lease.event);
+        match handle.fresh.try_send((lease, held)) {
             Ok(()) => None,
             Err(TrySendError::Full(refused)) => {
                 drop(refused);
                 handle.wake.by(self.workshop.clock.now());
                 None
             }
-            Err(TrySendError::Closed(refused)) => Some(refused),
+            Err(TrySendError::Closed((refused, _))) => Some(refused),
         }
     }
 

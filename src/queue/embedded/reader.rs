@@ -15,6 +15,8 @@ use super::tables::BLOCKED;
 use crate::model::{DeliveryId, Event, Lane, Request, Timestamp};
 use crate::queue::{Claim, Lease, Leased, QueueError};
 
+/// After so many bytes of bodies a lease ends, whatever it was asked for.
+const READ_BYTES: usize = 16 << 20;
 /// How many read at once.
 const READERS: u32 = 4;
 
@@ -54,6 +56,8 @@ struct Loader<'a> {
     connection: &'a Connection,
     lane: &'a Lane,
     requests: HashMap<i64, Arc<Request>>,
+    /// How many bytes their bodies have.
+    bytes: usize,
 }
 
 /// A delivery as it is stored.
@@ -114,9 +118,14 @@ pub(super) fn lease(
     let reading = claims.begin_reading();
     let snapshot = connection.unchecked_transaction()?;
     let due = pick(connection, claims, &reading, lane_row, max, now)?;
-    let mut loader = Loader { connection, lane, requests: HashMap::new() };
+    let mut loader = Loader { connection, lane, requests: HashMap::new(), bytes: 0 };
     let mut found = Found { leased: Leased { leases: Vec::new(), next_due: due.next_due }, unreadable: Vec::new() };
     for picked in due.picked {
+        if loader.bytes > READ_BYTES {
+            // What is left of them goes back as it is dropped.
+            found.leased.next_due = Some(now);
+            break;
+        }
         loader.load(picked, &mut found)?;
     }
     snapshot.finish()?;
@@ -207,6 +216,7 @@ impl Loader<'_> {
         let mut statement = self.connection.prepare_cached("SELECT * FROM requests WHERE row = ?1")?;
         let mut rows = statement.query([row])?;
         let request = Arc::new(codec::request(rows.next()?.ok_or(CodecError::Missing("request"))?)?);
+        self.bytes += request.body.len();
         self.requests.insert(row, Arc::clone(&request));
         Ok(request)
     }

@@ -145,6 +145,10 @@ impl Queue for Counting {
         Ok(())
     }
 
+    fn outcomes_wait(&self) -> bool {
+        false
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), QueueError>> {
         unreachable!()
     }
