@@ -21,6 +21,9 @@ const INCREMENTAL: i64 = 2;
 /// In pages: 4 MB. Measured; a longer log makes recovery and reads slower, a shorter one syncs the database too often.
 const CHECKPOINT_PAGES: i64 = 500;
 const LOG_BYTES: i64 = 32 << 20;
+/// In KiB. Enough for the inner pages of all trees where ten million deliveries wait; what the leaves would need is left to
+/// the operating system.
+const CACHE_KIB: i64 = 16 << 10;
 /// Only another program, such as a shell, can make us wait.
 const BUSY: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 64;
@@ -111,6 +114,7 @@ fn set_up(connection: &Connection, path: &Path, max_size: Option<u64>) -> Result
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     // After a burst the log is cut back; else it would keep the largest size it ever had.
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     // Off for good: see TABLES. The bundled library has it on.
