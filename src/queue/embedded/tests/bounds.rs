@@ -141,7 +141,8 @@ async fn an_outcome_that_finds_no_room_is_given_up_by_close_and_the_delivery_is_
     let leases = fill(&queue, 100).await;
     let all = queue.ledger().pending();
     let attempt = Attempt { detail: "x".repeat(Attempt::DETAIL_LIMIT).into(), ..failure(1) };
-    let retries = join_all(leases.into_iter().map(|lease| queue.retry_at(lease, NOW, attempt.clone())));
+    let later = NOW.after(std::time::Duration::from_secs(60));
+    let retries = join_all(leases.into_iter().map(|lease| queue.retry_at(lease, later, attempt.clone())));
     tokio::pin!(retries);
     tokio::select! {
         biased;
