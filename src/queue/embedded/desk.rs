@@ -10,6 +10,7 @@ use super::claims::Claims;
 use super::command::Write;
 use super::counts::{Changes, Counts};
 use super::metrics::Metrics;
+use super::schema;
 use super::settle;
 use crate::model::{Lane, Timestamp};
 use crate::queue::{Appended, Claims as _, Settled};
@@ -143,6 +144,11 @@ impl Desk {
             .query_row([&**route], |row| row.get(0))?;
         changes.new_route(Arc::clone(route), row);
         Ok(row)
+    }
+
+    /// Fits the length of the log to the size that the database has now.
+    pub(super) fn adapt(&self) -> rusqlite::Result<()> {
+        schema::set_checkpoint(&self.connection)
     }
 
     /// How many pages of the database are free.

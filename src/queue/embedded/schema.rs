@@ -20,6 +20,10 @@ const PAGE_SIZE: u64 = 8192;
 const INCREMENTAL: i64 = 2;
 /// In pages: 4 MB. Measured; a longer log makes recovery and reads slower, a shorter one syncs the database too often.
 const CHECKPOINT_PAGES: i64 = 500;
+/// Of a database of a gigabyte and more, in pages: 32 MB.
+const MOST_CHECKPOINT_PAGES: i64 = 4096;
+/// The log has at most this part of the pages of the database.
+const CHECKPOINT_PART: i64 = 32;
 const LOG_BYTES: i64 = 32 << 20;
 /// In KiB. Enough for the inner pages of all trees where ten million deliveries wait; what the leaves would need is left to
 /// the operating system.
@@ -113,7 +117,7 @@ fn set_up(connection: &Connection, path: &Path, max_size: Option<u64>) -> Result
         return Err(OpenError::Refused(QueueError::Store { detail }));
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    set_checkpoint(connection)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     // After a burst the log is cut back; else it would keep the largest size it ever had.
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
@@ -130,6 +134,14 @@ fn set_up(connection: &Connection, path: &Path, max_size: Option<u64>) -> Result
 /// What is salvaged.
 pub(super) fn damaged(detail: String) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB), Some(detail))
+}
+
+/// Sets after how many pages the log is moved into the database: the more pages that has, the rarer the same one is written
+/// again, and the more of them it takes for neighbours to be written together.
+pub(super) fn set_checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    let checkpoint = (pages / CHECKPOINT_PART).clamp(CHECKPOINT_PAGES, MOST_CHECKPOINT_PAGES);
+    connection.pragma_update(None, "wal_autocheckpoint", checkpoint)
 }
 
 fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {

@@ -108,8 +108,11 @@ impl Writer {
         }
     }
 
-    /// Gives a few free pages back where there are so many that a busy queue would keep the disk from others.
+    /// Fits the log to the database, and gives a few free pages back where there are so many that a busy queue would keep the disk from others.
     pub(super) fn tidy_where_much(&mut self) {
+        if let Err(error) = self.desk.adapt() {
+            tracing::debug!(%error, "the size of the log cannot be set");
+        }
         if self.desk.free_pages().is_ok_and(|free| free > MUCH) {
             self.tidy();
         }
