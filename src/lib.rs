@@ -40,6 +40,9 @@
 //! - A destination is never sent more than its rate and its concurrency allow, and nothing but a probe while its breaker is
 //!   not closed. What waits for that waits in the queue, and holds up no other destination.
 //! - A delivery ends as delivered or as a dead letter, never in silence. A lease that is dropped goes back.
+//! - Of the deliveries of one lane and order key one at most can be leased, and the next becomes due in the commit that
+//!   ends it.
+//! - What happens is counted in the commit in which it happens: nothing can go missing and the sums still come out.
 //! - The configuration in force is one immutable value. A reload builds the next one whole, then swaps.
 //! - No secret and no payload is in a log line, a metric or an error.
 //! - Time, dice and the network are passed in.
