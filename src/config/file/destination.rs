@@ -116,7 +116,7 @@ pub struct Off;
 
 /// `breaker:` as a mapping.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename = "breaker", deny_unknown_fields)]
 pub struct BreakerSettings {
     /// After how many failed attempts in a row it opens. Default 10.
     #[serde(default)]

@@ -18,7 +18,7 @@ pub enum Sign {
 
 /// `sign.standard_webhooks:`.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename = "standard_webhooks", deny_unknown_fields)]
 pub struct StandardWebhooks {
     /// The secret, with or without `whsec_` before it.
     #[serde(default)]
@@ -30,7 +30,7 @@ pub struct StandardWebhooks {
 
 /// `sign.hmac:`.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename = "hmac", deny_unknown_fields)]
 pub struct SignHmac {
     /// The hash function.
     pub hash: HashFunction,
@@ -56,7 +56,7 @@ pub struct SignHmac {
 
 /// `signature:` of `sign.hmac`.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename = "signature", deny_unknown_fields)]
 pub struct SignSignature {
     /// `header:NAME`.
     pub to: At<String>,
@@ -73,7 +73,7 @@ pub struct SignSignature {
 
 /// `timestamp:` of `sign.hmac`.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename = "timestamp", deny_unknown_fields)]
 pub struct SignTimestamp {
     /// `header:NAME`, or `signature:KEY` for an item of the signature's list.
     pub to: At<String>,
