@@ -1,8 +1,8 @@
 //! Thousands of destinations, all of them dead but one: the gateway starts, accepts, delivers to that one, reloads, and
 //! drains once they are back.
 //!
-//! 2,000 of them; 6,000 with `HOOKSWITCH_LONG_TESTS=1`, which is about what the bounds of a file allow (1 MiB, and 65,000
-//! values); any number with `HOOKSWITCH_DESTINATIONS`. What was measured is printed.
+//! 2,000 of them; 6,000 with `HOOKSWITCH_LONG_TESTS=1`; any number that the bounds of a file allow (8 MiB, and some 780,000
+//! values) with `HOOKSWITCH_DESTINATIONS`. What was measured is printed.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::failure::queue_error;
 use super::schema;
-use super::tables::BLOCKED;
+use super::tables::{BLOCKED, NO_DELIVERY};
 use crate::model::Lane;
 use crate::queue::{Audit, Found, Ledger, QueueError};
 
@@ -89,16 +89,8 @@ fn without_event(connection: &Connection) -> rusqlite::Result<u64> {
 }
 
 fn without_delivery(connection: &Connection) -> rusqlite::Result<u64> {
-    connection
-        .query_row(
-            "SELECT count(*) FROM events AS e
-             WHERE NOT EXISTS (SELECT 1 FROM pending WHERE row BETWEEN e.row * 1024 AND e.row * 1024 + 1023)
-             AND NOT EXISTS (SELECT 1 FROM dead WHERE row BETWEEN e.row * 1024 AND e.row * 1024 + 1023)
-             AND NOT EXISTS (SELECT 1 FROM done WHERE row BETWEEN e.row * 1024 AND e.row * 1024 + 1023)",
-            [],
-            |row| row.get::<_, i64>(0),
-        )
-        .map(i64::unsigned_abs)
+    let sql = format!("SELECT count(*) FROM events AS e WHERE {NO_DELIVERY}");
+    connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
 }
 
 /// Keys of which nothing is due, though something waits that nobody is asked to release.

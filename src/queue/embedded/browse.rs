@@ -57,18 +57,22 @@ pub(super) fn deliveries(
 /// The delivery of an id; the last accepted, should there be several.
 pub(super) fn delivery(connection: &Connection, id: DeliveryId) -> rusqlite::Result<Option<DeliveryRecord>> {
     let snapshot = connection.unchecked_transaction()?;
-    let (least, greatest) = id.event_keys();
-    let events: Vec<i64> = connection
-        .prepare_cached("SELECT event FROM keys WHERE key BETWEEN ?1 AND ?2 ORDER BY event DESC")?
-        .query_map([least.as_bytes(), greatest.as_bytes()], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    for event in events {
+    for event in events_of_id(connection, id)? {
         if let Some(found) = of_event(connection, event)?.into_iter().find(|record| record.id == id) {
             return Ok(Some(found));
         }
     }
     snapshot.finish()?;
     Ok(None)
+}
+
+/// The numbers of the events that can have the delivery of this id, the last accepted first.
+pub(super) fn events_of_id(connection: &Connection, id: DeliveryId) -> rusqlite::Result<Vec<i64>> {
+    let (least, greatest) = id.event_keys();
+    connection
+        .prepare_cached("SELECT event FROM keys WHERE key BETWEEN ?1 AND ?2 ORDER BY event DESC")?
+        .query_map([least.as_bytes(), greatest.as_bytes()], |row| row.get(0))?
+        .collect()
 }
 
 /// Every stored event of an id on any of these routes.

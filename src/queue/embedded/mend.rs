@@ -1,22 +1,14 @@
 //! After rows were lost: what is left is put in order, what was lost is named and entered in the ledger.
 
-use std::time::Duration;
-
 use rusqlite::Connection;
 
-use super::tables::{BLOCKED, SLOTS};
+use super::tables::{BLOCKED, NO_DELIVERY, SLOTS};
 use crate::model::Timestamp;
-
-/// The furthest ahead that a delivery is put off: a day, as `Retry-After` is honoured, and something for clocks.
-const LONGEST_WAIT: Duration = Duration::from_secs(25 * 60 * 60);
 
 /// How many events without deliveries are named in the log; all are counted.
 const NAMED: i64 = 1000;
 
 const NO_LANE: &str = "lane NOT IN (SELECT row FROM lanes)";
-const NO_DELIVERY: &str = "NOT EXISTS (SELECT 1 FROM pending WHERE row BETWEEN e.row * 1024 AND e.row * 1024 + 1023)
-    AND NOT EXISTS (SELECT 1 FROM dead WHERE row BETWEEN e.row * 1024 AND e.row * 1024 + 1023)
-    AND NOT EXISTS (SELECT 1 FROM done WHERE row BETWEEN e.row * 1024 AND e.row * 1024 + 1023)";
 
 /// Puts a salvaged database in order.
 pub(super) fn mend(to: &Connection, now: Timestamp) -> rusqlite::Result<()> {
@@ -52,12 +44,11 @@ fn name_lanes(to: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// No retry is further ahead than a day, so a time that is was altered.
+/// A time may be one that was altered, by hours as well as by years: what was put off is tried now.
 fn limit_times(to: &Connection, now: Timestamp) -> rusqlite::Result<()> {
-    let latest = now.after(LONGEST_WAIT).as_millis();
     to.execute(
-        "UPDATE pending SET due_at = ?1 WHERE due_at > ?2 AND (due_at < ?3 OR key IS NULL)",
-        [now.as_millis(), latest, BLOCKED],
+        "UPDATE pending SET due_at = ?1 WHERE due_at > ?1 AND (due_at < ?2 OR key IS NULL)",
+        [now.as_millis(), BLOCKED],
     )
     .map(|_| ())
 }

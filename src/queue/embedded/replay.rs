@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::counts::Changes;
 use super::desk::Desk;
 use super::tables::{BLOCKED, event_of, slots};
-use super::{codec, order, settle, shelf};
+use super::{browse, codec, order, settle, shelf};
 use crate::model::{DeliveryId, EventKey, Lane, Timestamp};
 use crate::queue::{NewDelivery, Replayed};
 
@@ -100,12 +100,7 @@ pub(super) fn purge(desk: &Desk, changes: &mut Changes, row: i64) -> rusqlite::R
 
 /// Where the delivery of an id stands: the last accepted, should there be several.
 pub(super) fn find(desk: &Desk, id: DeliveryId) -> rusqlite::Result<Option<(Table, i64)>> {
-    let (least, greatest) = id.event_keys();
-    let events: Vec<i64> = desk
-        .sql("SELECT event FROM keys WHERE key BETWEEN ?1 AND ?2 ORDER BY event DESC")?
-        .query_map([least.as_bytes(), greatest.as_bytes()], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    for event in events {
+    for event in browse::events_of_id(&desk.connection, id)? {
         let (first, last) = slots(event);
         for table in TABLES {
             let sql = format!("SELECT row FROM {} WHERE row BETWEEN ?1 AND ?2 AND id = ?3", table.name());

@@ -67,7 +67,7 @@ pub(super) fn settle(desk: &Desk, changes: &mut Changes, settle: &Settle, now: T
     changes.settled(row);
     match verdict {
         Verdict::Made { attempt, keep_until } => made(desk, changes, row, attempt, *keep_until, now),
-        Verdict::Again { at, attempt } => again(desk, changes, row, *at, attempt, now),
+        Verdict::Again { at, attempt } => again(desk, row, *at, attempt, now),
         Verdict::Dead(Death { reason, at, attempt, park }) => {
             if let Some(attempt) = attempt {
                 record(desk, "pending", row, attempt)?;
@@ -128,22 +128,13 @@ fn made(
     Ok(Settled { was_pending: true, next_is_due, parked: false })
 }
 
-fn again(
-    desk: &Desk,
-    changes: &mut Changes,
-    row: i64,
-    at: Timestamp,
-    attempt: &Attempt,
-    now: Timestamp,
-) -> rusqlite::Result<Settled> {
+fn again(desk: &Desk, row: i64, at: Timestamp, attempt: &Attempt, now: Timestamp) -> rusqlite::Result<Settled> {
     record(desk, "pending", row, attempt)?;
     let updated: Option<(i64, Option<String>)> = desk
         .sql("UPDATE pending SET due_at = ?2 WHERE row = ?1 RETURNING lane, key")?
         .query_row(params![row, at.as_millis()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((lane, key)) = updated else { return Ok(LATE) };
-    // So that the lane is stored where only this changed it.
-    changes.lane(lane);
     let next_is_due = order::yield_to_older(desk, lane, key.as_deref(), row, now)?;
     Ok(Settled { was_pending: true, next_is_due, parked: false })
 }

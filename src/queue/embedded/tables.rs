@@ -6,6 +6,12 @@ pub(super) const SLOTS: i64 = 1024;
 /// When a delivery is due that waits for another of its order key.
 pub(super) const BLOCKED: i64 = i64::MAX;
 
+/// Of an event `e`, in SQL: no delivery needs it.
+pub(super) const NO_DELIVERY: &str =
+    "NOT EXISTS (SELECT 1 FROM pending WHERE row BETWEEN e.row * 1024 AND e.row * 1024 + 1023)
+    AND NOT EXISTS (SELECT 1 FROM dead WHERE row BETWEEN e.row * 1024 AND e.row * 1024 + 1023)
+    AND NOT EXISTS (SELECT 1 FROM done WHERE row BETWEEN e.row * 1024 AND e.row * 1024 + 1023)";
+
 /// The numbers of all deliveries that the event of this number can have.
 pub(super) const fn slots(event: i64) -> (i64, i64) {
     (event * SLOTS, event * SLOTS + SLOTS - 1)

@@ -172,14 +172,16 @@ async fn deliveries_whose_lane_cannot_be_read_are_kept_for_a_person() {
 
 #[tokio::test]
 async fn a_time_that_was_altered_keeps_nothing_waiting() {
-    let directory = filled(["a", "b"].map(str::to_owned)).await;
-    let far = NOW.after(std::time::Duration::from_secs(400 * 24 * 60 * 60)).as_millis();
+    let directory = filled(["a", "b", "c"].map(str::to_owned)).await;
+    let hours = |n: u64| NOW.after(std::time::Duration::from_secs(n * 60 * 60)).as_millis();
     let database = database(&directory);
-    database.execute("UPDATE pending SET due_at = ?1 WHERE row / 1024 = 1", [far]).unwrap();
+    for (row, due_at) in [(1, hours(400 * 24)), (2, hours(2))] {
+        database.execute("UPDATE pending SET due_at = ?2 WHERE row / 1024 = ?1", [row, due_at]).unwrap();
+    }
     drop(database);
     fs::write(directory.path().join("queue.db.damaged"), "").unwrap();
     let queue = open(directory.path(), &clock());
-    assert_eq!(leased(&queue, &lane("crm")).await.len(), 2);
+    assert_eq!(leased(&queue, &lane("crm")).await.len(), 3);
 }
 
 #[tokio::test]
