@@ -41,6 +41,8 @@ pub struct Claim {
     pub row: i64,
     /// Counts the home's claims.
     pub turn: u64,
+    /// About how many bytes the home counts for it; `None` where others may wait for it in its order, or that is not known.
+    pub size: Option<i64>,
 }
 
 /// A home's side of its leases.

@@ -10,7 +10,7 @@ use super::desk::Desk;
 use super::tables::{BLOCKED, SLOTS, slots};
 use super::{order, replay, upkeep};
 use crate::model::{DeliveryId, EventKey, Timestamp};
-use crate::queue::{Admission, Append, Appended, Lease, NewDelivery, NewEvent, Tally};
+use crate::queue::{Admission, Append, Appended, Lease, NewDelivery, NewEvent, RouteCounts, Tally};
 
 /// What one request, event or delivery is taken to weigh beside the body, in bytes: rows and indexes.
 const OVERHEAD: usize = 256;
@@ -28,9 +28,10 @@ struct Appending<'a> {
 }
 
 /// An event that was stored before under the same key.
-struct Known {
+#[derive(Debug)]
+pub(super) struct Known {
     event: i64,
-    until: i64,
+    pub(super) until: i64,
 }
 
 /// About how much memory an append holds, in bytes.
@@ -44,6 +45,16 @@ fn request_weight(batch: &Append) -> usize {
     batch.request.body.len() + fields
 }
 
+/// About how many bytes an event of `batch` takes, as its share of the request.
+pub(super) fn share(batch: &Append) -> usize {
+    request_weight(batch) / batch.events.len().max(1) + OVERHEAD
+}
+
+/// About how many bytes each of an event's deliveries takes.
+pub(super) fn delivery_size(share: usize, deliveries: usize) -> i64 {
+    i64::try_from(share / deliveries.max(1) + OVERHEAD).unwrap_or(i64::MAX)
+}
+
 /// Stores what is new of `batch`. The leases it returns are claims, taken before the commit shows the rows to readers;
 /// dropping them after a failed commit gives them back.
 pub(super) fn append(
@@ -52,7 +63,7 @@ pub(super) fn append(
     batch: &Append,
     now: Timestamp,
 ) -> rusqlite::Result<Appended> {
-    let share = request_weight(batch) / batch.events.len().max(1) + OVERHEAD;
+    let share = share(batch);
     let mut appending = Appending { desk, changes, batch, request: None, share, leases: Vec::new(), now };
     let admissions: Vec<_> = batch.events.iter().map(|new| appending.event(new)).collect::<rusqlite::Result<_>>()?;
     let leases = appending.leases;
@@ -65,18 +76,25 @@ pub(super) fn count(
     desk: &Desk,
     changes: &mut Changes,
     route: &Arc<str>,
-    Tally { received, filtered, invalid }: Tally,
+    tally: Tally,
     admissions: &[Admission],
 ) -> rusqlite::Result<()> {
-    let accepted = admissions.iter().filter(|admission| **admission == Admission::Accepted).count() as u64;
     let row = desk.route_row(changes, route)?;
-    let counts = changes.route(row);
-    counts.received += received;
-    counts.accepted += accepted;
-    counts.duplicate += admissions.len() as u64 - accepted;
-    counts.filtered += filtered;
-    counts.invalid += invalid;
+    changes.add_to_route(row, counted(tally, admissions));
     Ok(())
+}
+
+/// What a route's counts are more by a request.
+pub(super) fn counted(Tally { received, filtered, invalid }: Tally, admissions: &[Admission]) -> RouteCounts {
+    let accepted = admissions.iter().filter(|admission| **admission == Admission::Accepted).count() as u64;
+    RouteCounts { received, accepted, filtered, duplicate: admissions.len() as u64 - accepted, invalid }
+}
+
+/// What is stored of events under a key.
+pub(super) fn known(desk: &Desk, key: EventKey) -> rusqlite::Result<Vec<Known>> {
+    desk.sql("SELECT event, until FROM keys WHERE key = ?1")?
+        .query_map([key.as_bytes()], |row| Ok(Known { event: row.get(0)?, until: row.get(1)? }))?
+        .collect()
 }
 
 // === impl Appending ===
@@ -87,7 +105,7 @@ impl Appending<'_> {
             return Ok(Admission::Accepted);
         }
         let key = EventKey::new(&self.batch.route, &new.key);
-        let known = self.known(key)?;
+        let known = known(self.desk, key)?;
         if new.remember_until.is_some() && known.iter().any(|known| known.until > self.now.as_millis()) {
             return Ok(Admission::Duplicate);
         }
@@ -113,7 +131,7 @@ impl Appending<'_> {
         if new.key != new.event.id() {
             self.insert_key(EventKey::alias(&self.batch.route, new.event.id()), event, 0)?;
         }
-        let size = i64::try_from(self.share / wanted.len() + OVERHEAD).unwrap_or(i64::MAX);
+        let size = delivery_size(self.share, wanted.len());
         for (slot, delivery) in (0..SLOTS).zip(wanted) {
             self.delivery(new, key, slots(event).0 + slot, size, delivery)?;
         }
@@ -144,7 +162,7 @@ impl Appending<'_> {
         change.enter_pending(size);
         if due_at < BLOCKED {
             let event = Arc::clone(&new.event);
-            let hold = self.desk.claims.claim(row);
+            let hold = self.desk.claims.claim(row, order_key.is_none().then_some(size));
             self.leases.push(Lease::new(id, lane.clone(), event, self.now, self.now, 0, hold));
         }
         Ok(())
@@ -157,13 +175,6 @@ impl Appending<'_> {
         codec::insert_request(self.desk, event, &self.batch.request)?;
         self.request = Some(event);
         Ok(event)
-    }
-
-    fn known(&self, key: EventKey) -> rusqlite::Result<Vec<Known>> {
-        self.desk
-            .sql("SELECT event, until FROM keys WHERE key = ?1")?
-            .query_map([key.as_bytes()], |row| Ok(Known { event: row.get(0)?, until: row.get(1)? }))?
-            .collect()
     }
 
     /// The deliveries of an event that are not pending already. The dead letters of the others give way: they live again,

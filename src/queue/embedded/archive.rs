@@ -15,12 +15,12 @@ impl Archive for Embedded {
         before: Option<u64>,
         max: usize,
     ) -> BoxFuture<'_, Result<Page<EventRecord>, QueueError>> {
-        Box::pin(self.readers.read(move |connection| browse::events(connection, &selection, before, max)))
+        Box::pin(self.look(move |connection| browse::events(connection, &selection, before, max)))
     }
 
     fn event<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Vec<StoredEvent>, QueueError>> {
         let (routes, id): (_, Arc<str>) = (self.counts.routes(), id.into());
-        Box::pin(self.readers.read(move |connection| browse::event(connection, &routes, &id)))
+        Box::pin(self.look(move |connection| browse::event(connection, &routes, &id)))
     }
 
     fn deliveries(
@@ -29,18 +29,18 @@ impl Archive for Embedded {
         before: Option<u64>,
         max: usize,
     ) -> BoxFuture<'_, Result<Page<DeliveryRecord>, QueueError>> {
-        Box::pin(self.readers.read(move |connection| browse::deliveries(connection, &selection, before, max)))
+        Box::pin(self.look(move |connection| browse::deliveries(connection, &selection, before, max)))
     }
 
     fn delivery(&self, id: DeliveryId) -> BoxFuture<'_, Result<Option<DeliveryRecord>, QueueError>> {
-        Box::pin(self.readers.read(move |connection| browse::delivery(connection, id)))
+        Box::pin(self.look(move |connection| browse::delivery(connection, id)))
     }
 
     fn parked(&self, after: Option<(Lane, Box<str>)>, max: usize) -> BoxFuture<'_, Result<Vec<ParkedKey>, QueueError>> {
-        Box::pin(self.readers.read(move |connection| browse::parked(connection, after.as_ref(), max)))
+        Box::pin(self.look(move |connection| browse::parked(connection, after.as_ref(), max)))
     }
 
     fn audit(&self) -> BoxFuture<'_, Result<Audit, QueueError>> {
-        Box::pin(self.readers.read(audit::read))
+        Box::pin(self.look(audit::read))
     }
 }

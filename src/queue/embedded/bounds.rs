@@ -32,7 +32,7 @@ impl Bounds {
     }
 
     /// Whether more may be taken: why not, where not.
-    pub(super) fn check(&mut self, desk: &Desk, now: Timestamp) -> Result<(), QueueError> {
+    pub(super) fn check(&mut self, desk: &mut Desk, now: Timestamp) -> Result<(), QueueError> {
         if let Some(max) = self.max_bytes
             && desk.counts.held_bytes() >= max
         {
@@ -46,7 +46,7 @@ impl Bounds {
         self.check_age(desk, now)
     }
 
-    fn check_age(&mut self, desk: &Desk, now: Timestamp) -> Result<(), QueueError> {
+    fn check_age(&mut self, desk: &mut Desk, now: Timestamp) -> Result<(), QueueError> {
         let Some(max) = self.max_age else { return Ok(()) };
         if let Some((at, found)) = &self.aged
             && now >= *at
@@ -54,6 +54,8 @@ impl Bounds {
         {
             return found.clone();
         }
+        // What it waited for may be recent. Where that cannot be stored the tables say what they know.
+        let _ = desk.store_recent();
         let oldest = reader::oldest_pending(&desk.connection).map_err(|error| queue_error(&error))?;
         let found = match oldest.map(|oldest| now.since(oldest)) {
             Some(age) if age >= max => Err(QueueError::Full {

@@ -3,11 +3,16 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::journal::Unstored;
 use crate::queue::{Claim, Hold};
 
 /// The claims, and what was settled while others read.
 #[derive(Debug, Default)]
-pub(super) struct Claims(Mutex<Inner>);
+pub(super) struct Claims {
+    inner: Mutex<Inner>,
+    /// What readers do not see yet.
+    pub(super) unstored: Unstored,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -53,11 +58,11 @@ pub(super) enum Claiming {
 
 impl Claims {
     /// Claims a delivery that is about to be made visible.
-    pub(super) fn claim(self: &Arc<Self>, row: i64) -> Hold {
+    pub(super) fn claim(self: &Arc<Self>, row: i64, size: Option<i64>) -> Hold {
         let mut inner = self.inner();
         let turn = inner.next_turn();
         inner.claimed.insert(row, turn);
-        self.hold(Claim { row, turn })
+        self.hold(Claim { row, turn, size })
     }
 
     /// Claims a delivery that is about to be changed, where nobody has it.
@@ -68,7 +73,7 @@ impl Claims {
         }
         let turn = inner.next_turn();
         inner.claimed.insert(row, turn);
-        Some(Claim { row, turn })
+        Some(Claim { row, turn, size: None })
     }
 
     /// A hold on a claim.
@@ -89,7 +94,7 @@ impl Claims {
         }
         let turn = inner.next_turn();
         inner.claimed.insert(row, turn);
-        Claiming::Done(Picked { claims: Arc::clone(self), claim: Claim { row, turn }, kept: false })
+        Claiming::Done(Picked { claims: Arc::clone(self), claim: Claim { row, turn, size: None }, kept: false })
     }
 
     /// Whether a delivery that a reader saw could be claimed.
@@ -123,12 +128,13 @@ impl Claims {
         let mut inner = self.inner();
         if inner.claimed.get(&claim.row) == Some(&claim.turn) {
             inner.claimed.remove(&claim.row);
+            self.unstored.free(claim.row);
         }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // A panic while it is held leaves it as it was: each change is one step.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -182,10 +188,10 @@ impl Picked {
         self.claim
     }
 
-    /// Passes it on to somebody who answers for it now.
-    pub(super) fn keep(mut self) -> Hold {
+    /// Passes it on to somebody who answers for it now, with what is known of its size.
+    pub(super) fn keep(mut self, size: Option<i64>) -> Hold {
         self.kept = true;
-        self.claims.hold(self.claim)
+        self.claims.hold(Claim { size, ..self.claim })
     }
 }
 
@@ -205,7 +211,7 @@ mod tests {
     #[test]
     fn what_was_settled_during_a_read_is_not_claimed_by_it() {
         let claims = Arc::new(Claims::default());
-        claims.claim(7);
+        claims.claim(7, None);
         let reading = claims.begin_reading();
         claims.settled(&[7]);
         assert!(matches!(claims.try_claim(7, &reading), Claiming::Settled));
@@ -244,9 +250,9 @@ mod tests {
     #[test]
     fn an_old_claim_does_not_end_a_new_one() {
         let claims = Arc::new(Claims::default());
-        let old = claims.claim(7).claim;
+        let old = claims.claim(7, None).claim;
         claims.settled(&[7]);
-        let new = claims.claim(7).claim;
+        let new = claims.claim(7, None).claim;
         claims.give_back(old);
         assert!(!claims.stands(old) && claims.stands(new));
         claims.give_back(new);

@@ -201,6 +201,18 @@ pub(super) fn longer_history(stored: Option<&str>, attempt: &Attempt) -> String 
     serde_json::to_string(&history).unwrap_or_default()
 }
 
+/// A history as JSON: the last [`Attempt::KEPT`]; `None` of none.
+pub(super) fn history_of(attempts: &[Attempt]) -> Option<String> {
+    let kept = attempts.get(attempts.len().saturating_sub(Attempt::KEPT)..).unwrap_or_default();
+    (!kept.is_empty()).then(|| serde_json::to_string(kept).unwrap_or_default())
+}
+
+/// An attempt as JSON.
+pub(super) fn attempt(attempt: &Attempt) -> String {
+    // As above.
+    serde_json::to_string(attempt).unwrap_or_default()
+}
+
 /// The attempt that made a delivery: its number, when it began, how long it took and its status, from column `at` on.
 pub(super) fn last_attempt(row: &Row<'_>, at: usize) -> rusqlite::Result<Attempt> {
     Ok(Attempt {

@@ -27,6 +27,8 @@ pub(super) enum Command {
     Chore(Chore),
     /// A transaction of its own, which answers by itself: what people ask for.
     Work(Box<dyn FnOnce(&mut Desk) + Send>),
+    /// Bring what is recent to the tables.
+    Store(Reply<()>),
     /// A reader found the database damaged.
     FoundDamage,
     /// The last one.

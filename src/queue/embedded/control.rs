@@ -65,7 +65,7 @@ impl Control for Embedded {
     }
 
     fn jobs(&self) -> BoxFuture<'_, Result<Vec<Job>, QueueError>> {
-        Box::pin(self.readers.read(jobs::list))
+        Box::pin(self.look(jobs::list))
     }
 }
 

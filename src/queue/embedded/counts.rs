@@ -108,6 +108,13 @@ impl Counts {
         routes.into_iter().cloned().collect()
     }
 
+    /// Counts deliveries as lost of which nothing is left.
+    pub(super) fn lose(&self, deliveries: u64) {
+        let mut inner = self.inner();
+        inner.lost += deliveries;
+        inner.accepted += deliveries;
+    }
+
     /// How many deliveries were ever accepted.
     pub(super) fn accepted(&self) -> u64 {
         self.inner().accepted
@@ -211,9 +218,24 @@ impl Changes {
         self.lanes.entry(row).or_default()
     }
 
-    /// What is added to a route.
-    pub(super) fn route(&mut self, row: i64) -> &mut RouteCounts {
-        self.routes.entry(row).or_default()
+    /// Adds to what came in on a route.
+    pub(super) fn add_to_route(&mut self, row: i64, more: RouteCounts) {
+        let counts = self.routes.entry(row).or_default();
+        counts.received += more.received;
+        counts.accepted += more.accepted;
+        counts.filtered += more.filtered;
+        counts.duplicate += more.duplicate;
+        counts.invalid += more.invalid;
+    }
+
+    /// Adds what another changes in the counts.
+    pub(super) fn add(&mut self, other: &Self) {
+        for (row, change) in &other.lanes {
+            self.lane(*row).add(change);
+        }
+        for (row, more) in &other.routes {
+            self.add_to_route(*row, *more);
+        }
     }
 
     /// The row's claim ends, and what readers saw of it is old.
@@ -311,6 +333,19 @@ impl LaneChange {
     pub(super) const fn leave_kept(&mut self, size: i64) {
         self.kept -= 1;
         self.kept_bytes -= size;
+    }
+
+    const fn add(&mut self, more: &Self) {
+        self.accepted += more.accepted;
+        self.delivered += more.delivered;
+        self.dead += more.dead;
+        self.pending += more.pending;
+        self.purged += more.purged;
+        self.replayed += more.replayed;
+        self.kept += more.kept;
+        self.pending_bytes += more.pending_bytes;
+        self.dead_bytes += more.dead_bytes;
+        self.kept_bytes += more.kept_bytes;
     }
 
     const fn apply(&self, counts: &mut LaneCounts) {

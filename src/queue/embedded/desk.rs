@@ -9,10 +9,12 @@ use super::append;
 use super::claims::Claims;
 use super::command::Write;
 use super::counts::{Changes, Counts};
+use super::failure::is_damage;
+use super::journal::{self, Journal};
 use super::metrics::Metrics;
 use super::schema;
 use super::settle;
-use crate::model::{Lane, Timestamp};
+use crate::model::{EventKey, Lane, Timestamp};
 use crate::queue::{Appended, Claims as _, Settled};
 
 /// How many free pages are left to be used again: half a megabyte.
@@ -28,7 +30,10 @@ pub(super) struct Desk {
     pub(super) connection: Connection,
     pub(super) claims: Arc<Claims>,
     pub(super) counts: Arc<Counts>,
+    pub(super) journal: Journal,
     metrics: Metrics,
+    /// How large the database may become, in bytes.
+    pub(super) max_size: Option<u64>,
     next_event: i64,
     /// Below this, event numbers may be given: it is stored before the first of them is.
     reserved: i64,
@@ -50,13 +55,17 @@ impl Desk {
         claims: Arc<Claims>,
         counts: Arc<Counts>,
         next_event: i64,
+        journal: Journal,
         metrics: Metrics,
     ) -> Self {
-        Self { connection, claims, counts, metrics, next_event, reserved: next_event }
+        Self { connection, claims, counts, journal, metrics, max_size: None, next_event, reserved: next_event }
     }
 
-    /// Commits all of the group or nothing.
+    /// Commits all of the group or nothing: to the journal, or where that does not do to the tables.
     pub(super) fn commit(&mut self, group: &[Write], now: Timestamp) -> rusqlite::Result<Vec<Done>> {
+        if let Some(done) = self.commit_to_journal(group, now)? {
+            return Ok(done);
+        }
         let done = self.transact(|desk, changes| {
             let apply = |write: &Write| match write {
                 Write::Append { batch, .. } => append::append(desk, changes, batch, now).map(Done::Appended),
@@ -79,24 +88,107 @@ impl Desk {
         let began = Instant::now();
         let mut changes = Changes::default();
         let reserved = self.reserved;
-        self.run("BEGIN IMMEDIATE")?;
+        let ended = self.begin()?;
+        let epoch = self.journal.needs_epoch().then(journal::another_epoch);
         let result = work(self, &mut changes)
             .and_then(|value| changes.store(&self.connection).map(|()| value))
+            .and_then(|value| epoch.map_or(Ok(()), |epoch| self.name_epoch(epoch)).map(|()| value))
             .and_then(|value| self.run("COMMIT").map(|()| value));
         if result.is_ok() {
             self.metrics.commits.inc();
             self.metrics.duration.observe(began.elapsed().as_secs_f64());
+            if let Some(epoch) = epoch {
+                self.journal.rewind(epoch);
+                self.claims.unstored.clear();
+            }
             let settled = self.counts.apply(changes);
             self.claims.settled(&settled);
+            self.claims.settled(&ended);
         } else {
             self.reserved = reserved;
             changes.into_superseded().into_iter().for_each(|claim| self.claims.give_back(claim));
-            if !self.connection.is_autocommit() {
-                // SQLite rolls some failures back by itself. Should this fail, the next BEGIN does, and says so.
-                let _ = self.run("ROLLBACK");
-            }
+            self.roll_back();
         }
         result
+    }
+
+    /// Brings what is recent to the tables.
+    pub(super) fn store_recent(&mut self) -> rusqlite::Result<()> {
+        if self.journal.recent.is_empty() {
+            self.claims.unstored.clear();
+            return Ok(());
+        }
+        let stored = self.transact(|_, _| Ok(()));
+        self.journal.stuck = stored.is_err();
+        stored
+    }
+
+    /// Begins a transaction with what is recent. Answers the rows whose claims end with it.
+    fn begin(&self) -> rusqlite::Result<Vec<i64>> {
+        self.run("BEGIN IMMEDIATE")?;
+        let recent = &self.journal.recent;
+        match journal::store(recent, self, false) {
+            Err(error) if is_damage(&error) => {
+                // What is damaged must not keep the rest.
+                self.roll_back();
+                self.run("BEGIN IMMEDIATE")?;
+                self.damaged();
+                journal::store(recent, self, true)
+            }
+            result => result,
+        }
+        .inspect_err(|_| self.roll_back())
+    }
+
+    /// How many bytes more the tables may take; `None` for as many as the disk has.
+    pub(super) fn room(&self) -> rusqlite::Result<Option<u64>> {
+        let Some(max) = self.max_size else { return Ok(None) };
+        let number = |sql: &str| self.sql(sql)?.query_row([], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs);
+        let used = (number("PRAGMA page_count")? - number("PRAGMA freelist_count")?) * schema::PAGE_SIZE;
+        Ok(Some(max.saturating_sub(used)))
+    }
+
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit() {
+            // SQLite rolls some failures back by itself. Should this fail, the next BEGIN does, and says so.
+            let _ = self.run("ROLLBACK");
+        }
+    }
+
+    fn name_epoch(&self, epoch: u64) -> rusqlite::Result<()> {
+        self.sql("UPDATE numbers SET journal = ?1 WHERE row = 1")?.execute([epoch.cast_signed()]).map(|_| ())
+    }
+
+    /// Commits a group to the journal; `None` where the tables have to take it.
+    fn commit_to_journal(&mut self, group: &[Write], now: Timestamp) -> rusqlite::Result<Option<Vec<Done>>> {
+        let began = Instant::now();
+        let mut next_event = self.next_event;
+        let draft = journal::draft(self, &mut next_event, self.reserved, group, now)?;
+        let Some(mut draft) = draft else { return Ok(None) };
+        self.next_event = next_event;
+        if !self.journal.append(&mut draft) {
+            return Ok(None);
+        }
+        let ended = self.journal.enter(&mut draft, &self.claims.unstored, began);
+        self.claims.settled(&ended);
+        self.counts.apply(draft.counts);
+        self.metrics.commits.inc();
+        self.metrics.duration.observe(began.elapsed().as_secs_f64());
+        self.metrics.group_size.observe(group.len() as f64);
+        Ok(Some(draft.done))
+    }
+
+    /// No number below this is given any more.
+    pub(super) fn not_below(&mut self, next_event: i64) {
+        self.next_event = self.next_event.max(next_event);
+    }
+
+    /// Whether an event is stored, or known to have been.
+    pub(super) fn has_event(&self, key: EventKey, number: i64) -> rusqlite::Result<bool> {
+        self.sql(
+            "SELECT EXISTS (SELECT 1 FROM events WHERE row = ?2) OR EXISTS (SELECT 1 FROM keys WHERE key = ?1 AND event = ?2)",
+        )?
+        .query_row(rusqlite::params![key.as_bytes(), number], |row| row.get(0))
     }
 
     /// A number for an event. None is given twice, not even after a restart: what was forgotten of an event must not
@@ -187,7 +279,8 @@ impl Desk {
     }
 
     /// Moves the log into the database and closes it.
-    pub(super) fn close(self) -> rusqlite::Result<()> {
+    pub(super) fn close(mut self) -> rusqlite::Result<()> {
+        self.store_recent()?;
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         self.connection.flush_prepared_statement_cache();
         self.connection.close().map_err(|(_, error)| error)

@@ -50,6 +50,11 @@ impl Directory {
         self.path.join("head")
     }
 
+    /// Where the journal is.
+    pub(super) fn journal(&self) -> PathBuf {
+        self.path.join("journal")
+    }
+
     /// Where a salvaged database is put together.
     pub(super) fn salvage(&self) -> PathBuf {
         self.path.join("queue.db.salvage")

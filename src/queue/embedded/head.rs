@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::desk::Desk;
 use super::files::private_file;
 use super::sum::Sum;
 use crate::model::Timestamp;
@@ -63,6 +64,26 @@ impl Head {
         if let Err(error) = written {
             complain(&self.path, &error);
             self.file = None;
+        }
+    }
+}
+
+/// Deliveries that were accepted, as is noted outside of the database, and that the database does not know of: a log that
+/// was damaged has lost them, or the database is gone.
+pub(super) fn count_missing(desk: &Desk, noted: Option<Noted>) {
+    let known = desk.counts.accepted();
+    let lost = noted.map_or(0, |noted| noted.accepted.saturating_sub(known));
+    if lost > 0 {
+        tracing::error!(
+            lost,
+            known,
+            "deliveries that were accepted are missing: the database or its log was damaged or removed, and nothing of them is \
+             left; the audit counts them, and providers may send their events again"
+        );
+        let sql = "UPDATE numbers SET lost = lost + ?1 WHERE row = 1";
+        desk.counts.lose(lost);
+        if let Err(error) = desk.connection.execute(sql, [i64::try_from(lost).unwrap_or(i64::MAX)]) {
+            tracing::warn!(%error, "what is missing cannot be entered in the ledger: it is said again at the next start");
         }
     }
 }

@@ -39,6 +39,9 @@ impl Queue for Embedded {
             let Some(lane_row) = self.counts.lane_row(lane) else {
                 return Ok(Leased { leases: Vec::new(), next_due: None });
             };
+            if self.claims.unstored.wanted() {
+                self.store_recent().await;
+            }
             let (claims, lane) = (Arc::clone(&self.claims), lane.clone());
             let found = self
                 .readers
@@ -49,6 +52,10 @@ impl Queue for Embedded {
             if !found.unreadable.is_empty() {
                 // What waited for one of these in its order is due once it is buried.
                 leased.next_due = Some(now.after(AGAIN));
+            }
+            if self.claims.unstored.wanted() {
+                // It could not be brought to the tables, or came meanwhile.
+                leased.next_due = leased.next_due.min(Some(now.after(AGAIN))).or(Some(now.after(AGAIN)));
             }
             found.unreadable.into_iter().for_each(|unreadable| self.bury(unreadable));
             Ok(leased)
@@ -81,7 +88,7 @@ impl Queue for Embedded {
     }
 
     fn oldest_pending(&self) -> BoxFuture<'_, Result<Option<Timestamp>, QueueError>> {
-        Box::pin(self.readers.read(reader::oldest_pending))
+        Box::pin(self.look(reader::oldest_pending))
     }
 
     fn forget(&self, now: Timestamp) -> BoxFuture<'_, Result<Forgotten, QueueError>> {

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::journal::UNKNOWN;
 use super::tables::{BLOCKED, NO_DELIVERY, SLOTS};
 use crate::model::Timestamp;
 
@@ -100,8 +101,9 @@ fn free_keys(to: &Connection) -> rusqlite::Result<()> {
 /// No event number that may have been given is given again.
 fn number(to: &Connection) -> rusqlite::Result<()> {
     let sql = format!(
-        "INSERT OR REPLACE INTO numbers (row, lost, next_event)
-         SELECT 1, coalesce((SELECT lost FROM numbers WHERE row = 1), 0), max(
+        "INSERT OR REPLACE INTO numbers (row, lost, journal, next_event)
+         SELECT 1, coalesce((SELECT lost FROM numbers WHERE row = 1), 0),
+         coalesce((SELECT journal FROM numbers WHERE row = 1), {UNKNOWN}), max(
          coalesce((SELECT next_event FROM numbers WHERE row = 1), 1),
          coalesce((SELECT max(row) FROM events), 0) + 1, coalesce((SELECT max(event) FROM keys), 0) + 1,
          coalesce((SELECT max(row) FROM pending), 0) / {SLOTS} + 1, coalesce((SELECT max(row) FROM dead), 0) / {SLOTS} + 1,

@@ -7,6 +7,7 @@
 //! | `queue.db` | the database |
 //! | `queue.db-wal`, `queue.db-shm` | SQLite's write-ahead log and its index; gone after an orderly close |
 //! | `lock` | nothing: who holds a lock on it has the directory |
+//! | `journal` | what is acknowledged and not in the database yet, see *The journal* |
 //! | `reserve` | nothing: it keeps room, see *No room* |
 //! | `head` | how many deliveries were ever accepted, see *After a crash* |
 //! | `queue.db.damaged` | nothing: it asks the next start for a salvage |
@@ -27,7 +28,7 @@
 //! | `done` | a delivery that was made, when, and until when it is kept | that time has come, there is no room, or it is replayed |
 //! | `parked` | an order key that waits behind a dead letter | that is replayed, or a person releases the key |
 //! | `jobs` | a replay or purge of many, and how far it is | a hundred later ones have begun |
-//! | `numbers` | the first event number that may not have been given | never |
+//! | `numbers` | the first event number that may not have been given; the epoch of the journal | never |
 //! | `probe` | nothing: see *No room* | |
 //!
 //! # Numbers
@@ -42,7 +43,7 @@
 //! A delivery id begins with eleven bytes of its event's key, so a delivery is found by its id through `keys`.
 //!
 //! Times are milliseconds since the Unix epoch. Lists (headers, path parameters, attempts) are JSON. The file can be
-//! looked into with the `sqlite3` shell while the gateway runs.
+//! looked into with the `sqlite3` shell while the gateway runs; it is up to a second behind.
 //!
 //! # The ledger
 //!
@@ -59,14 +60,25 @@
 //! # Who writes, and when it is durable
 //!
 //! One thread, the writer, owns the one connection that writes. It takes the first command that comes, with it whatever
-//! else is waiting (up to 1,024 commands or 8 MiB), executes them all in one transaction, commits, and only then answers
-//! each. It never waits for company: under load groups form by themselves, because commands arrive while the disk syncs.
+//! else is waiting (up to 1,024 commands or 8 MiB), commits them all at once, and only then answers each. It never waits for
+//! company: under load groups form by themselves, because commands arrive while the disk syncs.
 //!
-//! With `journal_mode=WAL` and `synchronous=FULL`, SQLite syncs the log (`fsync`) in each `COMMIT` before it returns; so
-//! `Ok` from any call here means that the change is on stable storage, as far as the disk is honest. Each 500 pages
-//! (4 MB) the writer moves the log's pages into `queue.db` within a commit and syncs both. The directory is synced after
-//! files are created in it: by us for the database, by SQLite for the log. There is no other thread that checkpoints:
-//! one that did let the log grow a hundredfold.
+//! A group is committed in one of two ways. What is simple goes to the journal: one record, written and synced (`fdatasync`).
+//! Anything else goes to the tables: one transaction, whose `COMMIT` syncs SQLite's log (`fsync`: `journal_mode=WAL`,
+//! `synchronous=FULL`) before it returns. So `Ok` from any call here means that the change is on stable storage, as far as the
+//! disk is honest.
+//!
+//! Each 500 pages (4 MB) the writer moves the log's pages into `queue.db` within a commit and syncs both. The directory is
+//! synced after files are created in it: by us for the database and the journal, by SQLite for the log. There is no other
+//! thread that checkpoints: one that did let the log grow a hundredfold.
+//!
+//! # The journal
+//!
+//! What is in it and not in the tables is *recent*: at most a second old, a few thousand events, 8 MiB. It is brought to the
+//! tables by the next transaction, before a chore, and before anybody who asks for more than the line itself does looks into
+//! them. What was delivered by then, and is not retained, never gets there but for its key. That transaction names, in
+//! `numbers`, the epoch of the journal that begins with it; a start reads the records of the epoch that is named there. The
+//! [`journal`] has the rest.
 //!
 //! A commit that fails is rolled back, and each of its commands is then tried in a transaction of its own: one that
 //! cannot be stored fails alone. A log whose sync failed is overwritten from the same place by the next commit. Should
@@ -110,7 +122,8 @@
 //!
 //! # After a crash
 //!
-//! Opening replays the log's complete commits and drops an incomplete one: nothing that was acknowledged is lost.
+//! Opening replays the log's complete commits, then the journal's records, and drops an incomplete one of either: nothing that
+//! was acknowledged is lost.
 //!
 //! SQLite takes the first frame of its log that does not check for the end of the log: what was committed behind a damaged
 //! one would be gone without a word. So the writer notes in `head`, after each commit and before it answers, how many
@@ -131,8 +144,8 @@
 //!
 //! # Versions
 //!
-//! `PRAGMA user_version` is the number of this layout: 2. A newer one is refused ([`QueueError::TooNew`]) and not touched, and
-//! so is the first ([`QueueError::TooOld`]), which was never released.
+//! `PRAGMA user_version` is the number of this layout: 3. A newer one is refused ([`QueueError::TooNew`]) and not touched, and
+//! so are the first two ([`QueueError::TooOld`]), which were never released.
 //! `PRAGMA application_id` is `hksw`.
 
 mod append;
@@ -151,6 +164,7 @@ mod failure;
 mod files;
 mod head;
 mod jobs;
+mod journal;
 mod line;
 mod mend;
 mod metrics;
@@ -189,10 +203,10 @@ use self::counts::{Changes, Counts};
 use self::desk::Desk;
 use self::door::Door;
 use self::files::Directory;
-use self::head::{Head, Noted};
+use self::head::Head;
+use self::journal::Journal;
 use self::metrics::Metrics;
 use self::reader::Readers;
-use self::schema::Stock;
 use self::settle::{Settle, Verdict};
 use self::writer::{Outfit, Writer};
 
@@ -233,15 +247,19 @@ impl Embedded {
         let (connection, stock) = opened.map_err(|error| in_directory(error, &options.directory))?;
         let readers = Readers::new(directory.database());
         let (head, noted) = Head::open(&directory.head());
-        let lost = stock.lost + count_missing(&connection, &stock, noted);
-        let (claims, counts) = (Arc::<Claims>::default(), Arc::new(Counts::new(stock.lanes, stock.routes, lost)));
+        let (claims, counts) = (Arc::<Claims>::default(), Arc::new(Counts::new(stock.lanes, stock.routes, stock.lost)));
         let door = Arc::new(Door::new(options.max_backlog));
         if let Err(error) = reserve.take() {
             door.set_trouble(Some(writer::no_reserve(&error)));
         }
         let metrics = Metrics::new().map_err(|error| QueueError::Store { detail: error.to_string() })?;
         let (commands, receiver) = mpsc::channel();
-        let desk = Desk::new(connection, Arc::clone(&claims), Arc::clone(&counts), stock.next_event, metrics.clone());
+        let journal = Journal::new(directory.journal());
+        let mut desk =
+            Desk::new(connection, Arc::clone(&claims), Arc::clone(&counts), stock.next_event, journal, metrics.clone());
+        desk.max_size = options.max_size;
+        journal::recover(&mut desk, directory.journal(), stock.journal)?;
+        head::count_missing(&desk, noted);
         let bounds = Bounds::new(options.max_bytes, options.max_age, options.max_kept);
         let outfit = Outfit {
             desk,
@@ -322,6 +340,24 @@ impl Embedded {
         self.ask(|reply| Command::Write(Write::Settle { settle, reply: Some(reply) })).await
     }
 
+    /// Reads, after what is recent was brought to the tables.
+    async fn look<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, QueueError> {
+        if self.claims.unstored.any() {
+            self.store_recent().await;
+        }
+        self.readers.read(work).await
+    }
+
+    /// Where that fails, whoever reads sees what was there before.
+    async fn store_recent(&self) {
+        if let Err(error) = self.ask(Command::Store).await {
+            tracing::debug!(%error, "what is recent cannot be brought to the tables yet");
+        }
+    }
+
     /// Has the next start salvage what a reader found damaged.
     fn tell_damage(&self, error: &QueueError) {
         if matches!(error, QueueError::Damaged { .. }) {
@@ -348,26 +384,6 @@ fn in_directory(error: QueueError, directory: &Path) -> QueueError {
         QueueError::Store { detail } => QueueError::Store { detail: format!("{}: {detail}", directory.display()) },
         other => other,
     }
-}
-
-/// Deliveries that were accepted, as is noted outside of the database, and that the database does not know of: a log that
-/// was damaged has lost them, or the database is gone. How many.
-fn count_missing(connection: &Connection, stock: &Stock, noted: Option<Noted>) -> u64 {
-    let known = stock.lost + stock.lanes.iter().map(|(_, _, counts)| counts.accepted).sum::<u64>();
-    let lost = noted.map_or(0, |noted| noted.accepted.saturating_sub(known));
-    if lost > 0 {
-        tracing::error!(
-            lost,
-            known,
-            "deliveries that were accepted are missing: the database or its log was damaged or removed, and nothing of them is \
-             left; the audit counts them, and providers may send their events again"
-        );
-        let sql = "UPDATE numbers SET lost = lost + ?1 WHERE row = 1";
-        if let Err(error) = connection.execute(sql, [i64::try_from(lost).unwrap_or(i64::MAX)]) {
-            tracing::warn!(%error, "what is missing cannot be entered in the ledger: it is said again at the next start");
-        }
-    }
-    lost
 }
 
 impl fmt::Debug for Embedded {

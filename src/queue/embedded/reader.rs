@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use tokio::sync::Semaphore;
 
 use super::claims::{Claiming, Claims, Picked, Reading};
@@ -66,6 +67,8 @@ struct Delivery {
     accepted_at: Timestamp,
     since: Timestamp,
     attempts: u32,
+    /// `None` where it is in an order.
+    size: Option<i64>,
 }
 
 // === impl Readers ===
@@ -181,13 +184,13 @@ impl Loader<'_> {
         let claim = picked.claim();
         let mut id = DeliveryId::from_bytes([0; 16]);
         match self.read(claim.row, &mut id) {
-            Ok(Delivery { event, accepted_at, since, attempts }) => {
+            Ok(Delivery { event, accepted_at, since, attempts, size }) => {
                 let lane = self.lane.clone();
-                found.leased.leases.push(Lease::new(id, lane, event, accepted_at, since, attempts, picked.keep()));
+                found.leased.leases.push(Lease::new(id, lane, event, accepted_at, since, attempts, picked.keep(size)));
             }
             Err(CodecError::Sqlite(error)) if !is_damage(&error) => return Err(error),
             Err(error) => {
-                drop(picked.keep());
+                drop(picked.keep(None));
                 found.unreadable.push(Unreadable { id, lane: self.lane.clone(), claim, why: error.to_string() });
             }
         }
@@ -204,9 +207,11 @@ impl Loader<'_> {
         let record = Record::read(columns, 4)?;
         let accepted_at = Timestamp::from_millis(columns.get(1)?);
         let (since, attempts) = (Timestamp::from_millis(columns.get(2)?), columns.get(3)?);
+        let ordered = columns.get_ref(19)? != ValueRef::Null;
+        let size = if ordered { None } else { Some(columns.get(18)?) };
         let request = self.request(record.request)?;
         let event = Arc::new(record.event(request)?);
-        Ok(Delivery { event, accepted_at, since, attempts })
+        Ok(Delivery { event, accepted_at, since, attempts, size })
     }
 
     fn request(&mut self, row: i64) -> Result<Arc<Request>, CodecError> {

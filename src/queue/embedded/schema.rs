@@ -12,10 +12,10 @@ use crate::model::Lane;
 use crate::queue::{LaneCounts, QueueError, RouteCounts};
 
 /// The number of this layout.
-pub(super) const FORMAT: i64 = 2;
+pub(super) const FORMAT: i64 = 3;
 /// `hksw`: tells `file` and us whose database it is.
 const APPLICATION_ID: i64 = 0x686b_7377;
-const PAGE_SIZE: u64 = 8192;
+pub(super) const PAGE_SIZE: u64 = 8192;
 /// SQLite's number for `auto_vacuum = INCREMENTAL`.
 const INCREMENTAL: i64 = 2;
 /// In pages: 4 MB. Measured; a longer log makes recovery and reads slower, a shorter one syncs the database too often.
@@ -41,6 +41,8 @@ pub(super) struct Stock {
     pub(super) next_event: i64,
     /// How many deliveries were lost of which not even the lane is known.
     pub(super) lost: u64,
+    /// The epoch of the journal that holds what is not here; 0 for none.
+    pub(super) journal: i64,
 }
 
 /// Why a store could not be opened.
@@ -179,7 +181,8 @@ fn take_stock(connection: &Connection) -> rusqlite::Result<Stock> {
         return Err(damaged(format!("{pending} deliveries are pending, and the ledger says {counted}")));
     }
     let (next_event, lost) = numbers(connection)?;
-    Ok(Stock { lanes, routes: routes(connection)?, next_event, lost })
+    let journal = connection.query_row("SELECT journal FROM numbers WHERE row = 1", [], |row| row.get(0))?;
+    Ok(Stock { lanes, routes: routes(connection)?, next_event, lost, journal })
 }
 
 fn read_through(connection: &Connection, sql: &str) -> rusqlite::Result<()> {

@@ -107,7 +107,8 @@ pub(super) fn bury(
     Ok(Settled { was_pending: true, next_is_due, parked })
 }
 
-fn made(
+/// It was made: it leaves the pending.
+pub(super) fn made(
     desk: &Desk,
     changes: &mut Changes,
     row: i64,
@@ -128,7 +129,14 @@ fn made(
     Ok(Settled { was_pending: true, next_is_due, parked: false })
 }
 
-fn again(desk: &Desk, row: i64, at: Timestamp, attempt: &Attempt, now: Timestamp) -> rusqlite::Result<Settled> {
+/// It waits for another attempt.
+pub(super) fn again(
+    desk: &Desk,
+    row: i64,
+    at: Timestamp,
+    attempt: &Attempt,
+    now: Timestamp,
+) -> rusqlite::Result<Settled> {
     record(desk, "pending", row, attempt)?;
     let updated: Option<(i64, Option<String>)> = desk
         .sql("UPDATE pending SET due_at = ?2 WHERE row = ?1 RETURNING lane, key")?

@@ -83,8 +83,10 @@ CREATE TABLE jobs (
     began_at INTEGER NOT NULL, done_at INTEGER, behind INTEGER NOT NULL, examined INTEGER NOT NULL,
     total INTEGER NOT NULL, changed INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE numbers (row INTEGER PRIMARY KEY, next_event INTEGER NOT NULL, lost INTEGER NOT NULL) STRICT;
-INSERT INTO numbers (row, next_event, lost) VALUES (1, 1, 0);
+CREATE TABLE numbers (
+    row INTEGER PRIMARY KEY, next_event INTEGER NOT NULL, lost INTEGER NOT NULL, journal INTEGER NOT NULL
+) STRICT;
+INSERT INTO numbers (row, next_event, lost, journal) VALUES (1, 1, 0, 0);
 CREATE TABLE probe (row INTEGER PRIMARY KEY, filler BLOB NOT NULL) STRICT;
 ";
 
@@ -103,7 +105,7 @@ pub(super) const ROW_TABLES: [RowTable; 10] = [
         columns: "accepted, delivered, dead, pending, purged, lost, replayed, kept, pending_bytes, dead_bytes, kept_bytes",
     },
     RowTable { name: "route_counts", columns: "route, received, accepted, filtered, duplicate, invalid" },
-    RowTable { name: "numbers", columns: "next_event, lost" },
+    RowTable { name: "numbers", columns: "next_event, lost, journal" },
     RowTable {
         name: "requests",
         columns: "id, received_at, method, path, query, path_params, headers, evidence, sum, body",

@@ -47,7 +47,7 @@ impl Bench for Home {
     fn crash(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             let image = scratch();
-            for name in ["queue.db", "queue.db-wal"] {
+            for name in ["queue.db", "queue.db-wal", "journal"] {
                 let from = self.directory.path().join(name);
                 if from.exists() {
                     std::fs::copy(from, image.path().join(name)).unwrap();

@@ -63,7 +63,7 @@ impl Counting {
         let event = Arc::new(Event::new(attributes, Arc::new(sample::request("1")), 0..1, Value::from(1)));
         let id = DeliveryId::new(&number.to_string(), &row.lane);
         let this: Weak<dyn Claims> = Weak::<Self>::clone(&self.this);
-        let hold = Hold { claim: Claim { row: number, turn: 0 }, claims: this };
+        let hold = Hold { claim: Claim { row: number, turn: 0, size: None }, claims: this };
         Lease::new(id, row.lane, event, row.accepted_at, row.accepted_at, row.attempts, hold)
     }
 

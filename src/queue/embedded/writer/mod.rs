@@ -148,14 +148,21 @@ impl Writer {
                 Err(TryRecvError::Disconnected) => Woken::Abandoned,
             };
         }
-        let again = self.try_again_at.map(|at| at.saturating_duration_since(Instant::now()));
+        let now = Instant::now();
+        let again = self.try_again_at.map(|at| at.saturating_duration_since(now));
+        // While something is to be tried again, so is this.
+        let recent = self.desk.journal.due_in(now).filter(|_| again.is_none());
         let tidy = self.untidy.then_some(if self.tidying { BETWEEN } else { IDLE });
-        let Some(timeout) = again.into_iter().chain(tidy).min() else {
+        let Some(timeout) = again.into_iter().chain(tidy).chain(recent).min() else {
             return self.commands.recv().map_or(Woken::Abandoned, Woken::Command);
         };
         match self.commands.recv_timeout(timeout) {
             Ok(command) => Woken::Command(command),
             Err(RecvTimeoutError::Timeout) => {
+                if recent.is_some() {
+                    // Nothing has come for a while.
+                    let _ = self.store_recent();
+                }
                 if again.is_none() {
                     self.tidy();
                     self.tidying = self.untidy;
@@ -185,6 +192,11 @@ impl Writer {
                     work(&mut self.desk);
                     self.note(self.clock.now());
                 }
+                Command::Store(reply) => {
+                    self.commit(std::mem::take(&mut group));
+                    let stored = self.store_recent().map_err(|error| queue_error(&error));
+                    drop(reply.send(stored));
+                }
                 Command::FoundDamage => self.found_damage(),
                 Command::Close(reply) => self.closing = Some(reply),
             }
@@ -201,7 +213,7 @@ impl Writer {
             // What must be stored has the room.
             group = refuse_appends(group, &self.door.health().err().unwrap_or_else(full));
         } else if group.iter().any(Write::is_append)
-            && let Err(bound) = self.bounds.check(&self.desk, now)
+            && let Err(bound) = self.bounds.check(&mut self.desk, now)
         {
             self.door.set_trouble(Some(bound.clone()));
             group = refuse_appends(group, &bound);
@@ -222,12 +234,29 @@ impl Writer {
                 // Before anybody hears of it: what is acknowledged is noted.
                 self.note(now);
                 group.into_iter().zip(done).for_each(|(write, done)| self.succeeded(write, done));
+                if self.desk.journal.is_due(Instant::now()) {
+                    let _ = self.store_recent();
+                }
                 self.make_room(now);
             }
             // One that cannot be stored must not take the others with it.
             Err(_) if group.len() > 1 => group.into_iter().for_each(|write| self.commit(vec![write])),
             Err(error) => group.into_iter().for_each(|write| self.failed(write, &error)),
         }
+    }
+
+    /// Brings what is recent to the tables. Where there is no room nothing more is taken until there is.
+    fn store_recent(&mut self) -> rusqlite::Result<()> {
+        self.desk.store_recent().inspect_err(|error| {
+            if is_damage(error) {
+                tracing::error!(%error, "what was accepted cannot be brought to the tables, because the database is damaged: restart the gateway");
+                self.found_damage();
+            } else {
+                self.reserve.release();
+            }
+            self.door.set_trouble(Some(queue_error(error)));
+            self.try_again_at.get_or_insert_with(|| Instant::now() + self.pause);
+        })
     }
 
     /// Notes what was accepted, where that is more than what is noted.

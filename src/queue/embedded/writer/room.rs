@@ -32,11 +32,12 @@ impl Writer {
     pub(super) fn try_again(&mut self) {
         self.try_again_at = None;
         self.give_up_kept();
+        let recent = self.store_recent();
         let unsettled = std::mem::take(&mut self.unsettled);
         self.commit(unsettled);
         self.let_go();
         self.door.set_outcomes_wait(!self.unsettled.is_empty());
-        if self.door.in_trouble() && self.unsettled.is_empty() {
+        if self.door.in_trouble() && self.unsettled.is_empty() && recent.is_ok() {
             let trouble = self.probe().err();
             self.door.set_trouble(trouble);
         }
@@ -72,7 +73,7 @@ impl Writer {
         if kept == 0 || !matches!(self.door.health(), Err(QueueError::Full { .. })) {
             return;
         }
-        if self.bounds.check(&self.desk, now).is_err() {
+        if self.bounds.check(&mut self.desk, now).is_err() {
             // It is not the disk that is full: what was delivered is in nobody's way.
             return;
         }
@@ -91,7 +92,7 @@ impl Writer {
             self.reclaim();
             self.reserve.take().map_err(|error| no_reserve(&error))?;
         }
-        self.bounds.check(&self.desk, self.clock.now())?;
+        self.bounds.check(&mut self.desk, self.clock.now())?;
         self.desk.probe().map_err(|error| queue_error(&error))
     }
 

@@ -1,0 +1,280 @@
+//! A group, as the journal is to have it: what is simple enough to be committed without the tables.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::super::append;
+use super::super::claims::Claims;
+use super::super::command::Write;
+use super::super::counts::{Changes, Counts};
+use super::super::desk::{Desk, Done};
+use super::super::settle::{Settle, Verdict};
+use super::super::tables::slots;
+use super::file::HEAD;
+use super::recent::{Change, Recent, RecentDelivery, RecentEvent, RecentKey};
+use super::record::{
+    self, AgainEntry, AppendEntry, CountEntry, DeliveryEntry, Entry, EventEntry, MadeEntry, RequestEntry,
+};
+use crate::model::{Attempt, DeliveryId, EventKey, Lane, Timestamp};
+use crate::queue::{Admission, Append, Appended, Claim, Lease, NewEvent, Settled, Tally};
+
+/// A group, as the journal is to have it.
+#[derive(Debug, Default)]
+pub(in super::super) struct Draft {
+    /// With room for the record's head.
+    pub(super) record: Vec<u8>,
+    /// What becomes recent.
+    pub(super) changes: Vec<Change>,
+    /// What the ledger counts.
+    pub(in super::super) counts: Changes,
+    /// What each write did.
+    pub(in super::super) done: Vec<Done>,
+    /// The keys of the events in it.
+    keys: HashMap<EventKey, RecentKey>,
+}
+
+/// Of a write that only the tables can take.
+#[derive(Debug)]
+pub(super) enum Unfit {
+    /// It needs the tables: something of it is in an order, new to the ledger, or known already.
+    Tables,
+    /// The tables could not be read.
+    Sqlite(rusqlite::Error),
+    /// It cannot be written down.
+    Encoding(postcard::Error),
+}
+
+/// Where a write is looked at.
+pub(super) struct Drafting<'a> {
+    desk: &'a Desk,
+    recent: &'a Recent,
+    next_event: &'a mut i64,
+    /// The first number that may not be given yet.
+    reserved: i64,
+    now: Timestamp,
+    draft: Draft,
+}
+
+impl From<rusqlite::Error> for Unfit {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<postcard::Error> for Unfit {
+    fn from(error: postcard::Error) -> Self {
+        Self::Encoding(error)
+    }
+}
+
+// === impl Drafting ===
+
+impl<'a> Drafting<'a> {
+    pub(super) fn new(desk: &'a Desk, next_event: &'a mut i64, reserved: i64, now: Timestamp) -> Self {
+        Self { desk, recent: &desk.journal.recent, next_event, reserved, now, draft: Draft::default() }
+    }
+
+    /// Adds the writes of a group.
+    pub(super) fn group(mut self, group: &[Write]) -> Result<Draft, Unfit> {
+        self.draft.record.resize(HEAD, 0);
+        for write in group {
+            let done = match write {
+                Write::Append { batch, .. } => Done::Appended(self.append(batch)?),
+                Write::Count { route, tally, .. } => {
+                    self.count(route, *tally, &[])?;
+                    Done::Counted
+                }
+                Write::Settle { settle, .. } => Done::Settled(self.settle(settle)?),
+            };
+            self.draft.done.push(done);
+        }
+        Ok(self.draft)
+    }
+
+    fn append(&mut self, batch: &Append) -> Result<Appended, Unfit> {
+        self.unless_stuck()?;
+        let share = append::share(batch);
+        let mut admissions = Vec::with_capacity(batch.events.len());
+        let mut events = Vec::with_capacity(batch.events.len());
+        let mut leases = Vec::new();
+        let mut request = None;
+        for new in &batch.events {
+            let admission = self.admit(batch, new)?;
+            admissions.push(admission.as_ref().map_or(Admission::Duplicate, |_| Admission::Accepted));
+            if let Some(key) = admission
+                && !new.deliveries.is_empty()
+            {
+                events.push(self.event(batch, new, key, share, &mut request, &mut leases)?);
+            }
+        }
+        if !events.is_empty() {
+            let request = RequestEntry::of(&batch.request);
+            self.write(&Entry::Append(AppendEntry { request, accepted_at: self.now.as_millis(), events }))?;
+        }
+        self.count(&batch.route, batch.tally, &admissions)?;
+        Ok(Appended { admissions, leases })
+    }
+
+    /// The key of an event that is new; `None` of one that is remembered.
+    fn admit(&self, batch: &Append, new: &NewEvent) -> Result<Option<EventKey>, Unfit> {
+        let key = EventKey::new(&batch.route, &new.key);
+        if new.deliveries.is_empty() {
+            return Ok(Some(key));
+        }
+        let remembered = |until: i64| new.remember_until.is_some() && until > self.now.as_millis();
+        match self.draft.keys.get(&key).or_else(|| self.recent.keys.get(&key)) {
+            Some(known) if remembered(known.until) => return Ok(None),
+            Some(_) => return Err(Unfit::Tables),
+            None => {}
+        }
+        let known = append::known(self.desk, key)?;
+        match known.iter().any(|known| remembered(known.until)) {
+            true => Ok(None),
+            false if known.is_empty() => Ok(Some(key)),
+            false => Err(Unfit::Tables),
+        }
+    }
+
+    fn event<'b>(
+        &mut self,
+        batch: &Append,
+        new: &'b NewEvent,
+        key: EventKey,
+        share: usize,
+        request: &mut Option<i64>,
+        leases: &mut Vec<Lease>,
+    ) -> Result<EventEntry<'b>, Unfit> {
+        let number = *self.next_event;
+        if number >= self.reserved {
+            return Err(Unfit::Tables);
+        }
+        *self.next_event += 1;
+        let until = new.remember_until.map_or(0, Timestamp::as_millis);
+        let alias = (new.key != new.event.id()).then(|| EventKey::alias(&batch.route, new.event.id()));
+        let size = append::delivery_size(share, new.deliveries.len());
+        let accepted_at = self.now.as_millis();
+        let mut entries = Vec::with_capacity(new.deliveries.len());
+        let mut deliveries = Vec::with_capacity(new.deliveries.len());
+        for (row, delivery) in (slots(number).0..=slots(number).1).zip(&new.deliveries) {
+            if delivery.order_key.is_some() {
+                return Err(Unfit::Tables);
+            }
+            let lane = self.lane(&delivery.lane)?;
+            let id = DeliveryId::of(key, &delivery.lane.delivery);
+            entries.push(DeliveryEntry { id: *id.as_bytes(), lane, size });
+            deliveries.push(Some(RecentDelivery {
+                id,
+                lane,
+                size,
+                due_at: accepted_at,
+                history: Vec::new(),
+                made: None,
+            }));
+            let change = self.draft.counts.lane(lane);
+            change.accepted += 1;
+            change.enter_pending(size);
+            let hold = self.claims().claim(row, Some(size));
+            let event = Arc::clone(&new.event);
+            leases.push(Lease::new(id, delivery.lane.clone(), event, self.now, self.now, 0, hold));
+        }
+        let request = *request.get_or_insert(number);
+        self.draft.keys.insert(key, RecentKey { event: number, until });
+        let event = Arc::clone(&new.event);
+        let recent = RecentEvent { request, key, alias, until, event, accepted_at, weight: share, deliveries };
+        self.draft.changes.push(Change::Event(number, recent));
+        Ok(EventEntry::of(number, &new.event, key, alias, until, entries))
+    }
+
+    fn count(&mut self, route: &Arc<str>, tally: Tally, admissions: &[Admission]) -> Result<(), Unfit> {
+        self.unless_stuck()?;
+        let row = self.counts().route_row(route).ok_or(Unfit::Tables)?;
+        let change = append::counted(tally, admissions);
+        self.draft.counts.add_to_route(row, change);
+        self.write(&Entry::Count(CountEntry {
+            route: row,
+            received: change.received,
+            accepted: change.accepted,
+            duplicate: change.duplicate,
+            filtered: change.filtered,
+            invalid: change.invalid,
+        }))
+    }
+
+    fn settle(&mut self, settle: &Settle) -> Result<Settled, Unfit> {
+        let Settle { lane, claim, verdict, .. } = settle;
+        let size = claim.size.filter(|_| self.claims().stands(*claim)).ok_or(Unfit::Tables)?;
+        match verdict {
+            // What was made of what is recent makes that less.
+            Verdict::Made { .. } if self.recent.pending(claim.row).is_none() => self.unless_stuck()?,
+            Verdict::Made { .. } => {}
+            Verdict::Again { .. } => self.unless_stuck()?,
+            Verdict::Dead(_) | Verdict::Unreadable => {}
+        }
+        match verdict {
+            Verdict::Made { attempt, keep_until } => self.made(lane, *claim, size, attempt, *keep_until)?,
+            Verdict::Again { at, attempt } => self.again(*claim, *at, attempt)?,
+            Verdict::Dead(_) | Verdict::Unreadable => return Err(Unfit::Tables),
+        }
+        Ok(Settled { was_pending: true, next_is_due: false, parked: false })
+    }
+
+    fn made(
+        &mut self,
+        lane: &Lane,
+        claim: Claim,
+        size: i64,
+        attempt: &Attempt,
+        keep_until: Option<Timestamp>,
+    ) -> Result<(), Unfit> {
+        let lane = self.lane(lane)?;
+        let change = self.draft.counts.lane(lane);
+        change.delivered += 1;
+        change.leave_pending(size);
+        if keep_until.is_some() {
+            change.enter_kept(size);
+        }
+        let made = MadeEntry {
+            row: claim.row,
+            lane,
+            size,
+            keep_until: keep_until.map(Timestamp::as_millis),
+            number: attempt.number,
+            began_at: attempt.at.as_millis(),
+            took: u64::try_from(attempt.duration.as_millis()).unwrap_or(u64::MAX),
+            status: attempt.status,
+        };
+        self.write(&Entry::Made(made.clone()))?;
+        self.draft.changes.push(Change::Made(made));
+        Ok(())
+    }
+
+    fn again(&mut self, claim: Claim, at: Timestamp, attempt: &Attempt) -> Result<(), Unfit> {
+        let json = super::super::codec::attempt(attempt);
+        self.write(&Entry::Again(AgainEntry { row: claim.row, at: at.as_millis(), attempt: &json }))?;
+        self.draft.changes.push(Change::Again { row: claim.row, at, attempt: attempt.clone() });
+        Ok(())
+    }
+
+    /// Nothing more is taken than the tables have room for.
+    const fn unless_stuck(&self) -> Result<(), Unfit> {
+        if self.desk.journal.stuck { Err(Unfit::Tables) } else { Ok(()) }
+    }
+
+    fn lane(&self, lane: &Lane) -> Result<i64, Unfit> {
+        self.counts().lane_row(lane).ok_or(Unfit::Tables)
+    }
+
+    fn write(&mut self, entry: &Entry<'_>) -> Result<(), Unfit> {
+        let record = std::mem::take(&mut self.draft.record);
+        self.draft.record = record::encode(entry, record)?;
+        Ok(())
+    }
+
+    const fn claims(&self) -> &Arc<Claims> {
+        &self.desk.claims
+    }
+
+    const fn counts(&self) -> &Arc<Counts> {
+        &self.desk.counts
+    }
+}

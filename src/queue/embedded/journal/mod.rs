@@ -1,0 +1,170 @@
+//! The journal: what is acknowledged, and not in the tables yet.
+//!
+//! Most deliveries are made a moment after they were accepted, and then nothing of them need be in a table but the key of
+//! their event. So a group that is simple enough is written to the file `journal` as one record, synced, and acknowledged.
+//! What it changes is kept in memory as [`Recent`], and brought to the tables by whichever comes first: the next
+//! transaction, somebody who looks, a thousand things, a megabyte, a second. What was made by then never gets there.
+//!
+//! A transaction begins with that, and ends with another epoch of the journal, whose number is stored in the tables by the
+//! same commit. So at each moment the tables and the records of the epoch that they name are all there is: opening reads
+//! these records, and nothing is in both or in neither.
+//!
+//! Only the tables take what is in an order, a new lane or route, an event that may be known without being remembered,
+//! and what becomes a dead letter. A group with such a write is one transaction, as it is where the journal cannot be
+//! written.
+
+mod draft;
+mod file;
+mod recent;
+mod record;
+mod recover;
+mod store;
+mod unstored;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use self::draft::{Drafting, Unfit};
+use self::file::JournalFile;
+use self::recent::Change;
+use super::command::Write;
+use super::desk::Desk;
+use crate::model::Timestamp;
+
+pub(super) use self::draft::Draft;
+pub(super) use self::recent::Recent;
+pub(super) use self::recover::{UNKNOWN, recover};
+pub(super) use self::store::store;
+pub(super) use self::unstored::Unstored;
+
+/// The journal and what is in it.
+#[derive(Debug)]
+pub(super) struct Journal {
+    file: JournalFile,
+    pub(super) recent: Recent,
+    /// Whether a record may be in the file that was not acknowledged.
+    torn: bool,
+    /// Whether the tables could not take what is in it.
+    pub(super) stuck: bool,
+}
+
+/// How many bytes an epoch has before it is brought to the tables. So large the file may become.
+const BYTES: u64 = 64 << 20;
+/// How many bytes events take that are not made yet. Less than the reserve: it is what makes room for them.
+const HELD: usize = 8 << 20;
+/// How many keys and events. More make the sorted insert of keys cheaper, and the transaction longer.
+const THINGS: usize = 2048;
+/// How many claims wait for it: a lane's look into the tables goes past all of them.
+const CLAIMS: usize = 1024;
+/// How long.
+const AGE: Duration = Duration::from_secs(1);
+
+// === impl Journal ===
+
+impl Journal {
+    /// A journal without anything in it, in the file at `path`. It is not written to before it has an epoch.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { file: JournalFile::new(path, 0, 0), recent: Recent::default(), torn: false, stuck: false }
+    }
+
+    /// Whether what is in it should be brought to the tables now.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        let old = self.recent.since().is_some_and(|since| now.duration_since(since) >= AGE);
+        old || self.file.bytes() >= BYTES
+            || self.recent.held() >= HELD
+            || self.recent.len() >= THINGS
+            || self.recent.claimed() >= CLAIMS
+    }
+
+    /// How long until it should be, where nothing else happens.
+    pub(super) fn due_in(&self, now: Instant) -> Option<Duration> {
+        self.recent.since().map(|since| (since + AGE).saturating_duration_since(now))
+    }
+
+    /// Whether a transaction has to end with another epoch.
+    pub(super) fn needs_epoch(&self) -> bool {
+        self.torn || self.file.epoch() == 0 || !self.recent.is_empty()
+    }
+
+    /// What was in it is in the tables, which name `epoch`.
+    pub(super) fn rewind(&mut self, epoch: u64) {
+        self.file.rewind(epoch);
+        self.recent = Recent::default();
+        self.torn = false;
+        self.stuck = false;
+    }
+
+    /// Enters what a group that is written changes. The rows whose claims end with it.
+    pub(super) fn enter(&mut self, draft: &mut Draft, unstored: &Unstored, now: Instant) -> Vec<i64> {
+        self.recent.touch(now);
+        self.recent.changes.add(&draft.counts);
+        let mut ended = Vec::with_capacity(draft.changes.len());
+        for change in draft.changes.drain(..) {
+            if matches!(change, Change::Again { .. }) {
+                // Its lane comes back for it.
+                unstored.want();
+            }
+            ended.extend(self.recent.enter(change, now));
+        }
+        unstored.show_all(&self.recent);
+        ended
+    }
+
+    /// Whether it can be written to.
+    fn is_open(&self) -> bool {
+        self.file.epoch() != 0
+    }
+
+    /// Writes a group. It is on stable storage when this is `true`.
+    pub(super) fn append(&mut self, draft: &mut Draft) -> bool {
+        match self.file.append(&mut draft.record) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!(%error, "the journal cannot be written: the tables take it");
+                self.torn = true;
+                false
+            }
+        }
+    }
+}
+
+/// How many bytes one record may have: what is larger goes to the tables at once.
+const RECORD: usize = 4 << 20;
+/// How many bytes what is recent takes in the tables for each in the journal, at most; and however little it is.
+const SPREAD: u64 = 2;
+const SPREAD_LEAST: u64 = 64 << 10;
+
+/// A group as the journal can take it; `None` where the tables have to.
+pub(super) fn draft(
+    desk: &Desk,
+    next_event: &mut i64,
+    reserved: i64,
+    group: &[Write],
+    now: Timestamp,
+) -> rusqlite::Result<Option<Draft>> {
+    if !desk.journal.is_open() {
+        return Ok(None);
+    }
+    match Drafting::new(desk, next_event, reserved, now).group(group) {
+        Ok(draft) if draft.record.len() > RECORD || !has_room(desk, &draft)? => Ok(None),
+        Ok(draft) => Ok(Some(draft)),
+        Err(Unfit::Sqlite(error)) => Err(error),
+        Err(Unfit::Tables) => Ok(None),
+        Err(Unfit::Encoding(error)) => {
+            tracing::debug!(%error, "a group cannot be written down: the tables take it");
+            Ok(None)
+        }
+    }
+}
+
+/// Whether the tables will have room for what is recent and this.
+fn has_room(desk: &Desk, draft: &Draft) -> rusqlite::Result<bool> {
+    let bytes = desk.journal.file.bytes() + draft.record.len() as u64;
+    Ok(desk.room()?.is_none_or(|room| bytes * SPREAD + SPREAD_LEAST <= room))
+}
+
+/// A number that nobody can guess, and that no epoch had: from the operating system, by way of what keys hash maps.
+pub(super) fn another_epoch() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+    RandomState::new().build_hasher().finish().max(1)
+}

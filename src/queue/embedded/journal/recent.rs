@@ -1,0 +1,172 @@
+//! What is in the journal and not in the tables yet, as the tables are to have it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::super::counts::Changes;
+use super::super::tables::{SLOTS, event_of};
+use super::record::MadeEntry;
+use crate::model::{Attempt, DeliveryId, Event, EventKey, Timestamp};
+
+/// What is in the journal and not in the tables yet.
+#[derive(Debug, Default)]
+pub(in super::super) struct Recent {
+    /// The events that a delivery needs still, by number.
+    pub(super) events: BTreeMap<i64, RecentEvent>,
+    /// Every event that came, by its key.
+    pub(super) keys: HashMap<EventKey, RecentKey>,
+    /// What became of deliveries that are in the tables.
+    pub(super) stored: Vec<StoredSettle>,
+    /// What the ledger in the tables does not count yet.
+    pub(super) changes: Changes,
+    /// About how many bytes `events` take.
+    held: usize,
+    /// Since when there is something.
+    since: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RecentKey {
+    pub(super) event: i64,
+    /// Until when it is remembered; 0 where it is not.
+    pub(super) until: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct RecentEvent {
+    /// The row of its request.
+    pub(super) request: i64,
+    pub(super) key: EventKey,
+    /// The key under which it is found by its id, where that is another.
+    pub(super) alias: Option<EventKey>,
+    pub(super) until: i64,
+    pub(super) event: Arc<Event>,
+    pub(super) accepted_at: i64,
+    /// About how many bytes it takes.
+    pub(super) weight: usize,
+    /// By slot; `None` where it was made and is not kept.
+    pub(super) deliveries: Vec<Option<RecentDelivery>>,
+}
+
+#[derive(Debug)]
+pub(super) struct RecentDelivery {
+    pub(super) id: DeliveryId,
+    pub(super) lane: i64,
+    pub(super) size: i64,
+    pub(super) due_at: i64,
+    /// The attempts that failed so far.
+    pub(super) history: Vec<Attempt>,
+    /// How it was made; then it is kept.
+    pub(super) made: Option<MadeEntry>,
+}
+
+/// What became of a delivery that is in the tables.
+#[derive(Debug)]
+pub(super) enum StoredSettle {
+    Made(MadeEntry),
+    Again { row: i64, at: Timestamp, attempt: Attempt },
+}
+
+/// A change of what is recent.
+#[derive(Debug)]
+pub(super) enum Change {
+    Event(i64, RecentEvent),
+    Made(MadeEntry),
+    Again { row: i64, at: Timestamp, attempt: Attempt },
+}
+
+// === impl Recent ===
+
+impl Recent {
+    /// Whether there is nothing.
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.since.is_none()
+    }
+
+    /// Since when there is something.
+    pub(in super::super) const fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    /// How many things there are to be brought to the tables, about.
+    pub(super) fn len(&self) -> usize {
+        self.keys.len() + self.events.len()
+    }
+
+    /// About how many bytes the events take.
+    pub(super) const fn held(&self) -> usize {
+        self.held
+    }
+
+    /// How many claims end once this is in the tables.
+    pub(super) const fn claimed(&self) -> usize {
+        self.stored.len()
+    }
+
+    /// The first delivery that may be here and not in the tables; the greatest number where there is none.
+    pub(super) fn first_row(&self) -> i64 {
+        self.events.first_key_value().map_or(i64::MAX, |(event, _)| event.saturating_mul(SLOTS))
+    }
+
+    /// The delivery in `row`, where it is here and was not made yet.
+    pub(super) fn pending(&self, row: i64) -> Option<&RecentDelivery> {
+        let slot = usize::try_from(row % SLOTS).ok()?;
+        let delivery = self.events.get(&event_of(row))?.deliveries.get(slot)?.as_ref()?;
+        delivery.made.is_none().then_some(delivery)
+    }
+
+    /// Enters a change that is in the journal. The row whose claim ends with it.
+    pub(super) fn enter(&mut self, change: Change, now: Instant) -> Option<i64> {
+        self.touch(now);
+        match change {
+            Change::Event(number, event) => {
+                let key = RecentKey { event: number, until: event.until };
+                self.keys.insert(event.key, key);
+                self.held += event.weight;
+                self.events.insert(number, event);
+                None
+            }
+            Change::Made(made) => self.made(made),
+            Change::Again { row, at, attempt } => self.again(row, at, attempt),
+        }
+    }
+
+    /// There is something since `now` at the latest.
+    pub(super) fn touch(&mut self, now: Instant) {
+        self.since.get_or_insert(now);
+    }
+
+    fn made(&mut self, made: MadeEntry) -> Option<i64> {
+        let row = made.row;
+        if self.pending(row).is_none() {
+            self.stored.push(StoredSettle::Made(made));
+            return None;
+        }
+        let number = event_of(row);
+        let event = self.events.get_mut(&number)?;
+        let place = event.deliveries.get_mut(usize::try_from(row % SLOTS).ok()?)?;
+        match made.keep_until {
+            Some(_) => place.iter_mut().for_each(|delivery| delivery.made = Some(made.clone())),
+            None => *place = None,
+        }
+        if event.deliveries.iter().all(Option::is_none) {
+            self.held -= event.weight;
+            self.events.remove(&number);
+        }
+        Some(row)
+    }
+
+    fn again(&mut self, row: i64, at: Timestamp, attempt: Attempt) -> Option<i64> {
+        let delivery = usize::try_from(row % SLOTS).ok().and_then(|slot| {
+            self.events.get_mut(&event_of(row))?.deliveries.get_mut(slot)?.as_mut().filter(|it| it.made.is_none())
+        });
+        if let Some(delivery) = delivery {
+            delivery.due_at = at.as_millis();
+            delivery.history.push(attempt);
+            return Some(row);
+        }
+        self.stored.push(StoredSettle::Again { row, at, attempt });
+        None
+    }
+}

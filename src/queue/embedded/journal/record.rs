@@ -1,0 +1,283 @@
+//! What the journal says: a record for each group, in postcard's encoding.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::model::{Attempt, Attributes, Event, EventKey, Evidence, Outcome, Request, RequestId, Timestamp};
+
+/// One thing that was committed. Lanes and routes go by their rows, which never change.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Entry<'a> {
+    /// A request with those of its events that are new.
+    #[serde(borrow)]
+    Append(AppendEntry<'a>),
+    /// What came in on a route and what became of it.
+    Count(CountEntry),
+    /// A delivery was made.
+    Made(MadeEntry),
+    /// A delivery was put off.
+    Again(AgainEntry<'a>),
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct AppendEntry<'a> {
+    #[serde(borrow)]
+    pub(super) request: RequestEntry<'a>,
+    pub(super) accepted_at: i64,
+    pub(super) events: Vec<EventEntry<'a>>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct RequestEntry<'a> {
+    id: [u8; 16],
+    received_at: i64,
+    method: &'a str,
+    path: &'a str,
+    query: &'a str,
+    #[serde(borrow)]
+    path_params: Vec<(&'a str, &'a str)>,
+    headers: Vec<(&'a str, &'a str)>,
+    #[serde(serialize_with = "as_bytes")]
+    body: &'a [u8],
+    scheme: &'a str,
+    secret: Option<&'a str>,
+    skew_ms: Option<i64>,
+    attempt: Option<u32>,
+    configuration: &'a str,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct EventEntry<'a> {
+    pub(super) number: i64,
+    pub(super) key: [u8; 16],
+    pub(super) alias: Option<[u8; 16]>,
+    pub(super) until: i64,
+    id: &'a str,
+    source: &'a str,
+    kind: &'a str,
+    subject: Option<&'a str>,
+    time: Option<&'a str>,
+    provider: &'a str,
+    route: &'a str,
+    data_start: u64,
+    data_end: u64,
+    pub(super) deliveries: Vec<DeliveryEntry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct DeliveryEntry {
+    pub(super) id: [u8; 16],
+    pub(super) lane: i64,
+    pub(super) size: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct CountEntry {
+    pub(super) route: i64,
+    pub(super) received: u64,
+    pub(super) accepted: u64,
+    pub(super) duplicate: u64,
+    pub(super) filtered: u64,
+    pub(super) invalid: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct MadeEntry {
+    pub(super) row: i64,
+    pub(super) lane: i64,
+    pub(super) size: i64,
+    pub(super) keep_until: Option<i64>,
+    pub(super) number: u32,
+    pub(super) began_at: i64,
+    pub(super) took: u64,
+    pub(super) status: Option<u16>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct AgainEntry<'a> {
+    pub(super) row: i64,
+    pub(super) at: i64,
+    /// The attempt as JSON, as a delivery's history has it.
+    pub(super) attempt: &'a str,
+}
+
+/// A slice is a list to serde, of which each byte is written by itself.
+fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
+/// Adds an entry to a record.
+pub(super) fn encode(entry: &Entry<'_>, record: Vec<u8>) -> Result<Vec<u8>, postcard::Error> {
+    postcard::to_extend(entry, record)
+}
+
+/// The entries of a record, in order.
+pub(super) fn decode(mut record: &[u8]) -> Result<Vec<Entry<'_>>, postcard::Error> {
+    let mut entries = Vec::new();
+    while !record.is_empty() {
+        let (entry, rest) = postcard::take_from_bytes(record)?;
+        entries.push(entry);
+        record = rest;
+    }
+    Ok(entries)
+}
+
+// === impl RequestEntry ===
+
+impl<'a> RequestEntry<'a> {
+    pub(super) fn of(request: &'a Request) -> Self {
+        let Request { id, received_at, method, path, query, path_params, headers, body, evidence } = request;
+        let Evidence { scheme, secret, skew_ms, attempt, configuration } = evidence;
+        Self {
+            id: *id.0.as_bytes(),
+            received_at: received_at.as_millis(),
+            method,
+            path,
+            query,
+            path_params: path_params.iter().map(|(name, value)| (&**name, &**value)).collect(),
+            headers: headers.iter().collect(),
+            body,
+            scheme,
+            secret: secret.as_deref(),
+            skew_ms: *skew_ms,
+            attempt: *attempt,
+            configuration,
+        }
+    }
+
+    pub(super) fn to_request(&self) -> Request {
+        Request {
+            id: RequestId(Uuid::from_bytes(self.id)),
+            received_at: Timestamp::from_millis(self.received_at),
+            method: self.method.into(),
+            path: self.path.into(),
+            query: self.query.into(),
+            path_params: self.path_params.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            headers: self.headers.iter().copied().collect(),
+            body: Bytes::copy_from_slice(self.body),
+            evidence: Evidence {
+                scheme: self.scheme.into(),
+                secret: self.secret.map(Into::into),
+                skew_ms: self.skew_ms,
+                attempt: self.attempt,
+                configuration: self.configuration.into(),
+            },
+        }
+    }
+}
+
+// === impl EventEntry ===
+
+impl<'a> EventEntry<'a> {
+    pub(super) fn of(
+        number: i64,
+        event: &'a Event,
+        key: EventKey,
+        alias: Option<EventKey>,
+        until: i64,
+        deliveries: Vec<DeliveryEntry>,
+    ) -> Self {
+        let Attributes { id, source, kind, subject, time, provider, route } = event.attributes();
+        let data = event.data_range();
+        Self {
+            number,
+            key: *key.as_bytes(),
+            alias: alias.map(|alias| *alias.as_bytes()),
+            until,
+            id,
+            source,
+            kind,
+            subject: subject.as_deref(),
+            time: time.as_deref(),
+            provider,
+            route,
+            data_start: data.start as u64,
+            data_end: data.end as u64,
+            deliveries,
+        }
+    }
+
+    /// The event. Only what is stored of it: its data is not parsed.
+    pub(super) fn to_event(&self, request: &Arc<Request>) -> Event {
+        let attributes = Attributes {
+            id: self.id.into(),
+            source: self.source.into(),
+            kind: self.kind.into(),
+            subject: self.subject.map(Into::into),
+            time: self.time.map(Into::into),
+            provider: self.provider.into(),
+            route: self.route.into(),
+        };
+        let position = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+        Event::new(attributes, Arc::clone(request), position(self.data_start)..position(self.data_end), Value::Null)
+    }
+}
+
+// === impl MadeEntry ===
+
+impl MadeEntry {
+    pub(super) fn attempt(&self) -> Attempt {
+        Attempt {
+            number: self.number,
+            at: Timestamp::from_millis(self.began_at),
+            duration: Duration::from_millis(self.took),
+            status: self.status,
+            outcome: Outcome::Delivered,
+            detail: Box::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sample;
+
+    #[test]
+    fn what_was_written_is_read() {
+        let request = Request {
+            path_params: vec![("shop".into(), "é".into())],
+            headers: [("content-type", "application/json"), ("x-a", "")].into_iter().collect(),
+            ..sample::request(r#"{"a":[1]}"#)
+        };
+        let event = Event::new(sample::attributes("orders", "a.b"), Arc::new(request.clone()), 5..8, Value::Null);
+        let key = EventKey::new("orders", "7");
+        let delivery = DeliveryEntry { id: [3; 16], lane: 4, size: 900 };
+        let count = CountEntry { route: 1, received: 5, accepted: 1, duplicate: 1, filtered: 2, invalid: 1 };
+        let made = MadeEntry {
+            row: 7168,
+            lane: 4,
+            size: 900,
+            keep_until: None,
+            number: 1,
+            began_at: 5,
+            took: 6,
+            status: Some(204),
+        };
+        let entries = [
+            Entry::Append(AppendEntry {
+                request: RequestEntry::of(&request),
+                accepted_at: 77,
+                events: vec![EventEntry::of(7, &event, key, Some(key), 99, vec![delivery])],
+            }),
+            Entry::Count(count),
+            Entry::Made(made),
+            Entry::Again(AgainEntry { row: 1, at: 2, attempt: "{}" }),
+        ];
+        let record = entries.iter().fold(Vec::new(), |record, entry| encode(entry, record).unwrap());
+        let read = decode(&record).unwrap();
+        assert_eq!(read, entries);
+        let Some(Entry::Append(append)) = read.first() else { panic!("{read:?}") };
+        let again = append.request.to_request();
+        assert!(again == request, "the request");
+        let event_again = append.events[0].to_event(&Arc::new(again));
+        assert_eq!(event_again.attributes(), event.attributes());
+        assert_eq!(event_again.data_bytes(), b"[1]");
+        assert!(decode(&record[..record.len() - 1]).is_err());
+    }
+}

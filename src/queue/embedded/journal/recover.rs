@@ -1,0 +1,138 @@
+//! What the journal holds when the home is opened.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::super::counts::Changes;
+use super::super::desk::Desk;
+use super::Journal;
+use super::file::{self, JournalFile};
+use super::recent::{Change, Recent, RecentDelivery, RecentEvent};
+use super::record::{self, AppendEntry, Entry};
+use crate::model::{DeliveryId, EventKey, Timestamp};
+use crate::queue::{QueueError, RouteCounts};
+
+/// What the tables say where they do not know the journal's epoch any more: what was salvaged may be in both.
+pub(in super::super) const UNKNOWN: i64 = -1;
+
+/// Enters into `desk` what the journal at `path` holds of the epoch that the tables name, and brings it to them.
+pub(in super::super) fn recover(desk: &mut Desk, path: PathBuf, named: i64) -> Result<(), QueueError> {
+    let unreadable =
+        |error: std::io::Error| QueueError::Store { detail: format!("{} cannot be read: {error}", path.display()) };
+    let epoch = match named {
+        UNKNOWN => file::first_epoch(&path).map_err(unreadable)?.unwrap_or_default(),
+        named => named.cast_unsigned(),
+    };
+    let found = if epoch == 0 { file::Found::default() } else { file::read(&path, epoch).map_err(unreadable)? };
+    let mut recovery = Recovery { desk, recent: Recent::default(), unsure: named == UNKNOWN, now: Instant::now() };
+    let mut damaged = found.gaps;
+    for record in &found.records {
+        match record::decode(record) {
+            Ok(entries) => entries.into_iter().try_for_each(|entry| recovery.enter(entry))?,
+            Err(_) => damaged += 1,
+        }
+    }
+    if damaged > 0 {
+        tracing::error!(
+            file = %path.display(), damaged,
+            "the journal is damaged: what was acknowledged by so many commits is lost; providers may send their events again"
+        );
+    }
+    let recent = recovery.recent;
+    desk.journal = Journal { file: JournalFile::new(path, epoch, found.end), recent, torn: false, stuck: false };
+    desk.claims.unstored.show_all(&desk.journal.recent);
+    if !desk.journal.recent.is_empty() {
+        desk.claims.unstored.want();
+    }
+    if let Err(error) = desk.store_recent() {
+        tracing::warn!(%error, "what the journal holds cannot be brought to the tables yet");
+    }
+    Ok(())
+}
+
+struct Recovery<'a> {
+    desk: &'a mut Desk,
+    recent: Recent,
+    unsure: bool,
+    now: Instant,
+}
+
+// === impl Recovery ===
+
+impl Recovery<'_> {
+    fn enter(&mut self, entry: Entry<'_>) -> Result<(), QueueError> {
+        let mut counts = Changes::default();
+        match entry {
+            Entry::Append(append) => self.append(&append, &mut counts)?,
+            Entry::Count(count) => counts.add_to_route(
+                count.route,
+                RouteCounts {
+                    received: count.received,
+                    accepted: count.accepted,
+                    duplicate: count.duplicate,
+                    filtered: count.filtered,
+                    invalid: count.invalid,
+                },
+            ),
+            Entry::Made(made) => {
+                let change = counts.lane(made.lane);
+                change.delivered += 1;
+                change.leave_pending(made.size);
+                if made.keep_until.is_some() {
+                    change.enter_kept(made.size);
+                }
+                self.recent.enter(Change::Made(made), self.now);
+            }
+            Entry::Again(again) => {
+                if let Ok(attempt) = serde_json::from_str(again.attempt) {
+                    let at = Timestamp::from_millis(again.at);
+                    self.recent.enter(Change::Again { row: again.row, at, attempt }, self.now);
+                }
+            }
+        }
+        self.recent.touch(self.now);
+        self.recent.changes.add(&counts);
+        self.desk.counts.apply(counts);
+        Ok(())
+    }
+
+    fn append(&mut self, append: &AppendEntry<'_>, counts: &mut Changes) -> Result<(), QueueError> {
+        let request = Arc::new(append.request.to_request());
+        let mut first = None;
+        for entry in &append.events {
+            self.desk.not_below(entry.number + 1);
+            let key = EventKey::from_bytes(entry.key);
+            if self.unsure
+                && self.desk.has_event(key, entry.number).map_err(|error| super::super::failure::queue_error(&error))?
+            {
+                continue;
+            }
+            let deliveries = entry.deliveries.iter().map(|delivery| {
+                let change = counts.lane(delivery.lane);
+                change.accepted += 1;
+                change.enter_pending(delivery.size);
+                Some(RecentDelivery {
+                    id: DeliveryId::from_bytes(delivery.id),
+                    lane: delivery.lane,
+                    size: delivery.size,
+                    due_at: append.accepted_at,
+                    history: Vec::new(),
+                    made: None,
+                })
+            });
+            let event = RecentEvent {
+                request: *first.get_or_insert(entry.number),
+                key,
+                alias: entry.alias.map(EventKey::from_bytes),
+                until: entry.until,
+                event: Arc::new(entry.to_event(&request)),
+                accepted_at: append.accepted_at,
+                weight: request.body.len() / append.events.len(),
+                deliveries: deliveries.collect(),
+            };
+            self.recent.enter(Change::Event(entry.number, event), self.now);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! What is recent, brought to the tables.
+
+use rusqlite::params;
+
+use super::super::codec;
+use super::super::counts::Changes;
+use super::super::desk::Desk;
+use super::super::failure::is_damage;
+use super::super::settle;
+use super::super::tables::slots;
+use super::recent::{Recent, RecentDelivery, RecentEvent, StoredSettle};
+use crate::model::{EventKey, Timestamp};
+
+/// Brings all of it to the tables, in the transaction that is open. Answers the rows whose claims end with that.
+///
+/// `lenient` passes over deliveries whose own record is damaged: they keep their claims, and the next start salvages.
+pub(in super::super) fn store(recent: &Recent, desk: &Desk, lenient: bool) -> rusqlite::Result<Vec<i64>> {
+    if recent.is_empty() {
+        return Ok(Vec::new());
+    }
+    // These make room.
+    let mut ended = Vec::with_capacity(recent.stored.len());
+    for settle in &recent.stored {
+        match store_settle(desk, settle) {
+            Ok(()) => ended.push(settle.row()),
+            Err(error) if lenient && is_damage(&error) => {
+                tracing::error!(%error, row = settle.row(), "the outcome of a delivery cannot be stored: its record is damaged");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let mut request = None;
+    for (number, event) in &recent.events {
+        if request != Some(event.request) {
+            codec::insert_request(desk, event.request, event.event.request())?;
+            request = Some(event.request);
+        }
+        store_event(desk, *number, event)?;
+    }
+    store_keys(recent, desk)?;
+    recent.changes.store(&desk.connection)?;
+    Ok(ended)
+}
+
+fn store_event(desk: &Desk, number: i64, recent: &RecentEvent) -> rusqlite::Result<()> {
+    codec::insert_event(desk, number, recent.request, recent.key, &recent.event)?;
+    for (slot, delivery) in recent.deliveries.iter().enumerate() {
+        let Some(delivery) = delivery else { continue };
+        let row = slots(number).0 + i64::try_from(slot).unwrap_or(i64::MAX);
+        store_delivery(desk, row, recent.accepted_at, delivery)?;
+    }
+    Ok(())
+}
+
+fn store_delivery(desk: &Desk, row: i64, accepted_at: i64, delivery: &RecentDelivery) -> rusqlite::Result<()> {
+    let RecentDelivery { id, lane, size, due_at, history, made } = delivery;
+    let sum = codec::delivery_sum(row, id.as_bytes(), *lane, accepted_at, *size, None);
+    let attempts = history.last().map_or(0, |attempt| attempt.number);
+    let history = codec::history_of(history);
+    let Some(made) = made else {
+        return desk
+            .sql(
+                "INSERT INTO pending (row, id, lane, due_at, accepted_at, attempts, size, sum, history)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![row, id.as_bytes(), lane, due_at, accepted_at, attempts, size, sum, history])
+            .map(|_| ());
+    };
+    let took = i64::try_from(made.took).unwrap_or(i64::MAX);
+    desk.sql(
+        "INSERT INTO done
+         (row, id, lane, accepted_at, attempts, size, sum, history, began_at, took, status, keep_until)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?
+    .execute(params![
+        row,
+        id.as_bytes(),
+        lane,
+        accepted_at,
+        made.number,
+        size,
+        sum,
+        history,
+        made.began_at,
+        took,
+        made.status,
+        made.keep_until,
+    ])
+    .map(|_| ())
+}
+
+/// In the order of the tree: neighbours are written together.
+fn store_keys(recent: &Recent, desk: &Desk) -> rusqlite::Result<()> {
+    let mut keys: Vec<(EventKey, i64, i64)> = Vec::with_capacity(recent.keys.len());
+    let known = recent.keys.iter().map(|(key, known)| (*key, known.event, known.until));
+    // One that is not remembered is there as long as its event.
+    keys.extend(known.filter(|(_, event, until)| *until > 0 || recent.events.contains_key(event)));
+    let aliases = recent.events.iter().filter_map(|(number, event)| Some((event.alias?, *number, 0)));
+    keys.extend(aliases);
+    keys.sort_unstable();
+    let mut insert = desk.sql("INSERT INTO keys (key, event, until) VALUES (?1, ?2, ?3)")?;
+    for (key, event, until) in keys {
+        insert.execute(params![key.as_bytes(), event, until])?;
+    }
+    Ok(())
+}
+
+fn store_settle(desk: &Desk, settle: &StoredSettle) -> rusqlite::Result<()> {
+    // The ledger has counted it.
+    let mut counted = Changes::default();
+    match settle {
+        StoredSettle::Made(made) => {
+            let (attempt, keep_until) = (made.attempt(), made.keep_until.map(Timestamp::from_millis));
+            // The time is for what waits for it in an order: nothing does.
+            settle::made(desk, &mut counted, made.row, &attempt, keep_until, attempt.at).map(|_| ())
+        }
+        StoredSettle::Again { row, at, attempt } => settle::again(desk, *row, *at, attempt, *at).map(|_| ()),
+    }
+}
+
+// === impl StoredSettle ===
+
+impl StoredSettle {
+    const fn row(&self) -> i64 {
+        match self {
+            Self::Made(made) => made.row,
+            Self::Again { row, .. } => *row,
+        }
+    }
+}
