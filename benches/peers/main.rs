@@ -1,0 +1,131 @@
+//! Hookswitch beside its peers, end to end: `cargo bench --bench peers`.
+//!
+//! Starts reference servers, the gateway and those peers that a package manager gives (`benches/peers/install.sh` installs
+//! them), drives them in turn with one load, checks that each does the work, and writes a table (`target/bench/peers.md`)
+//! and a plot (`target/bench/peers.svg`). `cargo bench --bench peers -- growth` shows how Hookswitch's cost grows.
+//!
+//! Each run starts its candidate afresh, so that no other one idles beside it and each finds the same store. Figures for
+//! people; nothing is asserted.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    unreachable_pub,
+    reason = "a figure that cannot be had is a panic, and these modules are nobody's library"
+)]
+
+mod candidates;
+mod event;
+mod http;
+mod ids;
+mod load;
+mod machine;
+mod measure;
+mod probe;
+mod processes;
+mod results;
+mod servers;
+mod session;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+mod table;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use candidates::{Candidate, root};
+use clap::{Args, Parser, Subcommand};
+use measure::Plan;
+use session::{Layout, Load};
+
+#[derive(Parser)]
+#[command(about = "Measures Hookswitch beside its peers")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Task>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Args, Clone)]
+struct Options {
+    /// Candidates to run, by name
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Rounds, in each of which every candidate has a run
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds of load in a run
+    #[arg(long, default_value_t = 8.0)]
+    seconds: f64,
+    /// Seconds of load before it
+    #[arg(long, default_value_t = 2.0)]
+    warm_up: f64,
+    /// Keep-alive connections of the load
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// Let all run on all cores
+    #[arg(long)]
+    unpinned: bool,
+    /// Seconds to wait for others to leave the machine alone
+    #[arg(long, default_value_t = 60)]
+    patience: u64,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// The load of a run
+    #[command(hide = true)]
+    Load(load::Settings),
+    #[command(hide = true)]
+    ServeBare { address: SocketAddr },
+    #[command(hide = true)]
+    ServeFsync { address: SocketAddr, log: PathBuf },
+    #[command(hide = true)]
+    ServeDestination { address: SocketAddr },
+}
+
+fn main() {
+    // `cargo bench` says `--bench` to every bench.
+    let arguments = Arguments::parse_from(std::env::args().filter(|argument| argument != "--bench"));
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    match arguments.command {
+        None => peers(&arguments.options),
+        Some(Task::Load(settings)) => load::run(settings),
+        Some(Task::ServeBare { address }) => servers::bare::run(address),
+        Some(Task::ServeFsync { address, log }) => servers::fsync::run(address, &log),
+        Some(Task::ServeDestination { address }) => servers::destination::run(address),
+    }
+}
+
+fn peers(options: &Options) {
+    let mut candidates: Vec<Box<dyn Candidate>> = candidates::all();
+    if !options.only.is_empty() {
+        candidates.retain(|candidate| options.only.iter().any(|name| name == candidate.name()));
+    }
+    let results = results::rounds(candidates, &options.plan(), options.rounds);
+    let text = format!("{}\n\n{}", machine::line(), table::markdown(&results));
+    println!("{text}");
+    std::fs::write(root().join("target/bench/peers.md"), text).unwrap();
+}
+
+// === impl Options ===
+
+impl Options {
+    fn plan(&self) -> Plan {
+        Plan {
+            layout: if self.unpinned { Layout::UNPINNED } else { Layout::PINNED },
+            warm_up: self.warm_up,
+            load: Load {
+                connections: self.connections,
+                seconds: self.seconds,
+                rate: None,
+                count: None,
+                size: event::SIZE,
+            },
+            patience: Duration::from_secs(self.patience),
+        }
+    }
+}
