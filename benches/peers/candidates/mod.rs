@@ -1,7 +1,12 @@
 //! What is measured: each starts on a port of its own, does the same work as far as it can, and says what its answer means.
 
+mod fastify;
 mod hookswitch;
+mod nginx;
+mod node_red;
+mod peer;
 mod references;
+mod webhook;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -140,5 +145,14 @@ impl Running {
 
 /// All of them, in the order of the table.
 pub fn all() -> Vec<Box<dyn Candidate>> {
-    vec![Box::new(Bare), Box::new(Fsync), Box::new(Hookswitch::plain())]
+    vec![
+        Box::new(Bare),
+        Box::new(Fsync),
+        Box::new(Hookswitch::plain()),
+        Box::new(fastify::BULLMQ),
+        Box::new(fastify::FASTIFY),
+        Box::new(nginx::NGINX),
+        Box::new(node_red::NODE_RED),
+        Box::new(webhook::WEBHOOK),
+    ]
 }

@@ -12,7 +12,9 @@ use crate::http;
 /// Bytes of an answer.
 const ANSWER: usize = 4096;
 
+/// A connection, and room for an answer.
 pub struct Connection {
+    address: SocketAddr,
     stream: Option<TcpStream>,
     buffer: Vec<u8>,
 }
@@ -20,8 +22,15 @@ pub struct Connection {
 // === impl Connection ===
 
 impl Connection {
-    /// Opens one. Where that fails, its exchanges do.
+    /// Opens one. Where that fails, its next exchange tries again.
     pub async fn open(address: SocketAddr) -> Self {
+        let mut connection = Self { address, stream: None, buffer: vec![0; ANSWER] };
+        connection.reopen().await;
+        connection
+    }
+
+    async fn reopen(&mut self) {
+        let address = self.address;
         let mut stream = TcpStream::connect(address).await;
         for _ in 0..20 {
             if stream.is_ok() {
@@ -30,15 +39,17 @@ impl Connection {
             tokio::time::sleep(Duration::from_millis(50)).await;
             stream = TcpStream::connect(address).await;
         }
-        let stream = stream.ok();
-        if let Some(stream) = &stream {
+        self.stream = stream.ok();
+        if let Some(stream) = &self.stream {
             let _ = stream.set_nodelay(true);
         }
-        Self { stream, buffer: vec![0; ANSWER] }
     }
 
     /// Sends a request; gives the answer's status.
     pub async fn exchange(&mut self, request: &[u8]) -> io::Result<u16> {
+        if self.stream.is_none() {
+            self.reopen().await;
+        }
         let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         stream.write_all(request).await?;
         let mut filled = 0;
