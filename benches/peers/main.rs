@@ -15,6 +15,7 @@
     reason = "a figure that cannot be had is a panic, and these modules are nobody's library"
 )]
 
+mod acknowledge;
 mod candidates;
 mod event;
 mod http;
@@ -22,6 +23,7 @@ mod ids;
 mod load;
 mod machine;
 mod measure;
+mod plot;
 mod probe;
 mod processes;
 mod results;
@@ -30,6 +32,7 @@ mod session;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod table;
+mod targets;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -101,19 +104,50 @@ fn main() {
 }
 
 fn peers(options: &Options) {
-    let mut candidates: Vec<Box<dyn Candidate>> = candidates::all();
-    if !options.only.is_empty() {
-        candidates.retain(|candidate| options.only.iter().any(|name| name == candidate.name()));
-    }
-    let results = results::rounds(candidates, &options.plan(), options.rounds);
-    let text = format!("{}\n\n{}", machine::line(), table::markdown(&results));
+    let wanted = |mut candidates: Vec<Box<dyn Candidate>>| {
+        let named = |candidate: &dyn Candidate| options.only.iter().any(|name| name == candidate.name());
+        candidates.retain(|candidate| options.only.is_empty() || named(candidate.as_ref()));
+        candidates
+    };
+    let plan = options.plan();
+    let results = results::rounds(wanted(candidates::all()), &plan, options.rounds);
+    let halves = acknowledge::at_half(wanted(candidates::durable()), &results, &plan, options.rounds);
+    let text = [
+        machine::line(),
+        format!("{}, {} rounds of {} s, medians.", options.placement(), options.rounds, options.seconds),
+        table::markdown(&results),
+        acknowledge::markdown(&halves),
+        targets::markdown(&targets::of_peers(&results, &halves)),
+    ]
+    .join("\n\n");
     println!("{text}");
-    std::fs::write(root().join("target/bench/peers.md"), text).unwrap();
+    let name = if options.unpinned { "peers-unpinned" } else { "peers" };
+    output(name, &text);
+    let title = "Deliveries a second with the drain (green: fsync before the answer; no delivery: requests a second)";
+    plot::bars(&path(&format!("{name}.svg")), title, &table::bars(&results)).unwrap();
+}
+
+/// Keeps a text where the plots are.
+fn output(name: &str, text: &str) {
+    std::fs::write(path(&format!("{name}.md")), text).unwrap();
+}
+
+/// A file of `target/bench`.
+fn path(name: &str) -> PathBuf {
+    root().join("target/bench").join(name)
 }
 
 // === impl Options ===
 
 impl Options {
+    fn placement(&self) -> &'static str {
+        if self.unpinned {
+            "Unpinned: all on all cores"
+        } else {
+            "Pinned: the candidate on core 0, load and destination on core 1"
+        }
+    }
+
     fn plan(&self) -> Plan {
         Plan {
             layout: if self.unpinned { Layout::UNPINNED } else { Layout::PINNED },

@@ -38,6 +38,8 @@ struct Entry {
 pub struct Memory {
     /// Proportional set size now.
     pub pss: f64,
+    /// Resident set size now.
+    pub rss: f64,
     /// The highest resident set of each, added up.
     pub peak: f64,
 }
@@ -145,6 +147,7 @@ impl Snapshot {
         let mut memory = Memory::default();
         for pid in self.tree(roots) {
             memory.pss += field(&format!("/proc/{pid}/smaps_rollup"), "Pss:");
+            memory.rss += field(&format!("/proc/{pid}/status"), "VmRSS:");
             memory.peak += field(&format!("/proc/{pid}/status"), "VmHWM:");
         }
         memory

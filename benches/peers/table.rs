@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::plot::{self, Bar};
 use crate::results::{Result, of};
 
 const HEAD: &str = "\
@@ -15,6 +16,10 @@ pub fn markdown(results: &[Result]) -> String {
     let mut text = HEAD.to_owned();
     for result in results {
         row(&mut text, result, bare);
+    }
+    if let Some(ours) = of(results, "hookswitch") {
+        let _ =
+            writeln!(text, "\nHookswitch: {:.1} commands of its queue in a commit.", ours.median(|run| run.group));
     }
     let disturbed: usize = results.iter().map(Result::disturbed).sum();
     if disturbed > 0 {
@@ -72,4 +77,21 @@ pub fn thousands(figure: f64) -> String {
     } else {
         format!("{figure:.0}")
     }
+}
+
+/// A bar for each candidate that was measured: requests or deliveries a second.
+pub fn bars(results: &[Result]) -> Vec<Bar> {
+    let bare = of(results, "hyper").map(Result::rate);
+    let bar = |result: &Result| {
+        let candidate = result.candidate.as_ref();
+        let ratio = bare.map(|bare| format!(", {:.3} of bare hyper", result.rate() / bare)).unwrap_or_default();
+        let colour = match (candidate.title().starts_with("Hookswitch"), candidate.acknowledges()) {
+            (true, _) => plot::OURS,
+            (_, "fsync") => plot::DURABLE,
+            _ => plot::OTHER,
+        };
+        let said = format!("{}/s{ratio}", thousands(result.rate()));
+        Bar { label: candidate.title().to_owned(), value: result.rate(), said, colour }
+    };
+    results.iter().filter(|result| !result.runs.is_empty()).map(bar).collect()
 }

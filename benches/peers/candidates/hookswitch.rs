@@ -7,6 +7,7 @@ use crate::event::SECRET;
 
 /// The release binary on some routes.
 pub struct Hookswitch {
+    name: String,
     title: String,
     /// `destinations:` and `routes:`, where `DESTINATION` is the destination's address.
     routes: String,
@@ -37,22 +38,21 @@ pub const WORK: &str = "filter: \"$.type == 'client.updated'\", transform: { id:
 // === impl Hookswitch ===
 
 impl Hookswitch {
-    /// One route to one destination.
-    pub fn plain() -> Self {
-        Self::fan_out(1)
-    }
-
     /// One route to so many destinations.
     pub fn fan_out(count: u64) -> Self {
         let destinations: String = (0..count).map(|number| destination(&format!("d{number}"), number)).collect();
         let deliver: String = (0..count).map(|number| format!("      - {{ to: d{number}, {WORK} }}\n")).collect();
         let routes = format!("destinations:\n{destinations}routes:\n{}{deliver}", route("bspk", "/hooks/bspk"));
-        Self { title: "Hookswitch".to_owned(), routes, path: "/hooks/bspk".to_owned(), count: 1, deliveries: count }
+        let (name, title) = match count {
+            1 => ("hookswitch".to_owned(), "Hookswitch".to_owned()),
+            _ => (format!("fan-out-{count}"), format!("Hookswitch, fan-out {count} (deliveries)")),
+        };
+        Self { name, title, routes, path: "/hooks/bspk".to_owned(), count: 1, deliveries: count }
     }
 
     /// On routes of one's own; `path` may have a run of `#` for the number of one of `count`.
     pub fn on(title: &str, routes: String, path: &str, count: u64, deliveries: u64) -> Self {
-        Self { title: title.to_owned(), routes, path: path.to_owned(), count, deliveries }
+        Self { name: title.to_owned(), title: title.to_owned(), routes, path: path.to_owned(), count, deliveries }
     }
 }
 
@@ -70,7 +70,7 @@ pub fn route(name: &str, path: &str) -> String {
 
 impl Candidate for Hookswitch {
     fn name(&self) -> &str {
-        "hookswitch"
+        &self.name
     }
 
     fn title(&self) -> &str {

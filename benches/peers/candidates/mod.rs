@@ -148,11 +148,17 @@ pub fn all() -> Vec<Box<dyn Candidate>> {
     vec![
         Box::new(Bare),
         Box::new(Fsync),
-        Box::new(Hookswitch::plain()),
+        Box::new(Hookswitch::fan_out(1)),
+        Box::new(Hookswitch::fan_out(5)),
         Box::new(fastify::BULLMQ),
         Box::new(fastify::FASTIFY),
         Box::new(nginx::NGINX),
         Box::new(node_red::NODE_RED),
         Box::new(webhook::WEBHOOK),
     ]
+}
+
+/// Those whose acknowledgement is measured at half of full load.
+pub fn durable() -> Vec<Box<dyn Candidate>> {
+    vec![Box::new(Fsync), Box::new(Hookswitch::fan_out(1))]
 }
