@@ -18,6 +18,7 @@
 mod acknowledge;
 mod candidates;
 mod event;
+mod growth;
 mod http;
 mod ids;
 mod load;
@@ -79,6 +80,8 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Task {
+    /// How Hookswitch's cost grows
+    Growth(growth::Options),
     /// The load of a run
     #[command(hide = true)]
     Load(load::Settings),
@@ -96,6 +99,7 @@ fn main() {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     match arguments.command {
         None => peers(&arguments.options),
+        Some(Task::Growth(options)) => growth::run(&options),
         Some(Task::Load(settings)) => load::run(settings),
         Some(Task::ServeBare { address }) => servers::bare::run(address),
         Some(Task::ServeFsync { address, log }) => servers::fsync::run(address, &log),

@@ -39,6 +39,8 @@ pub struct Run {
     pub loaded: Memory,
     /// Answers that were no 2xx, or did not come.
     pub refused: u64,
+    /// What they were.
+    pub refusals: String,
     /// Acknowledged, and not arrived after the drain.
     pub missing: u64,
     /// Arrived once more.
@@ -50,6 +52,15 @@ pub struct Run {
     /// Events in a commit, of Hookswitch.
     pub group: f64,
     pub probe: Probe,
+}
+
+// === impl Run ===
+
+impl Run {
+    /// Requests or deliveries a second, whichever it is that it does: with the drain.
+    pub fn rate(&self) -> f64 {
+        if self.sustained > 0.0 { self.sustained } else { self.accepted }
+    }
 }
 
 /// Makes a run; once more where others disturbed it.
@@ -69,9 +80,8 @@ pub fn once(
     plan: &Plan,
     prepare: &dyn Fn(&Session) -> Result<(), String>,
 ) -> Result<Run, String> {
-    let began = Instant::now();
     let mut session = Session::start(candidate, plan.layout)?;
-    let start = began.elapsed().as_secs_f64();
+    let start = session.running.processes.first().map(|process| process.listened_after.as_secs_f64());
     let probe = probe(&mut session, candidate);
     if !probe.works(candidate) {
         return Err(format!("does not work: {probe:?}"));
@@ -86,7 +96,7 @@ pub fn once(
     }
     machine::wait_until_quiet(plan.patience);
     let mut run = loaded(&mut session, candidate, plan)?;
-    (run.idle, run.start, run.probe) = (idle, start, probe);
+    (run.idle, run.start, run.probe) = (idle, start.unwrap_or_default(), probe);
     Ok(run)
 }
 
@@ -119,6 +129,7 @@ fn loaded(session: &mut Session, candidate: &dyn Candidate, plan: &Plan) -> Resu
         max: report.max,
         loaded: memory,
         refused: report.refused(),
+        refusals: report.refusals(),
         missing: session.missing(&report.acknowledged, deliveries),
         twice: session.twice(),
         others: after.others_since(&before, std::process::id()),

@@ -18,6 +18,8 @@ const GRACE: Duration = Duration::from_secs(20);
 /// A process; it ends when this is dropped.
 pub struct Process {
     child: Child,
+    /// How long it took to listen.
+    pub listened_after: Duration,
 }
 
 /// What all processes had used at one time.
@@ -52,7 +54,7 @@ impl Process {
         let log = File::create(log)?;
         let mut command = on_core(command, core);
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
-        Ok(Self { child })
+        Ok(Self { child, listened_after: Duration::ZERO })
     }
 
     pub fn id(&self) -> u32 {

@@ -41,7 +41,7 @@ impl Result {
                 let name = self.candidate.name();
                 eprintln!(
                     "round {}: {name}: {:.0} accepted/s, {:.0} delivered/s, {:.0} sustained, {:.1} us CPU, {:.2}/{:.2} ms, \
-                     missing {}, twice {}, refused {}, others {:.2}",
+                     missing {}, twice {}, refused {} {}, others {:.2}",
                     round + 1,
                     run.accepted,
                     run.delivered,
@@ -52,6 +52,7 @@ impl Result {
                     run.missing,
                     run.twice,
                     run.refused,
+                    run.refusals,
                     run.others
                 );
                 self.runs.push(run);
@@ -85,7 +86,7 @@ impl Result {
 
     /// Requests or deliveries a second, whichever it is that it does: with the drain.
     pub fn rate(&self) -> f64 {
-        if self.candidate.deliveries() > 0 { self.median(|run| run.sustained) } else { self.median(|run| run.accepted) }
+        self.median(Run::rate)
     }
 }
 

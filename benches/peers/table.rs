@@ -18,8 +18,7 @@ pub fn markdown(results: &[Result]) -> String {
         row(&mut text, result, bare);
     }
     if let Some(ours) = of(results, "hookswitch") {
-        let _ =
-            writeln!(text, "\nHookswitch: {:.1} commands of its queue in a commit.", ours.median(|run| run.group));
+        let _ = writeln!(text, "\nHookswitch: {:.1} commands of its queue in a commit.", ours.median(|run| run.group));
     }
     let disturbed: usize = results.iter().map(Result::disturbed).sum();
     if disturbed > 0 {

@@ -9,26 +9,15 @@ use crate::event::SECRET;
 pub struct Hookswitch {
     name: String,
     title: String,
-    /// `destinations:` and `routes:`, where `DESTINATION` is the destination's address.
+    /// `providers:`, `destinations:` and `routes:`, where `DESTINATION` is the destination's address.
     routes: String,
     path: String,
     count: u64,
     deliveries: u64,
 }
 
-/// BSPK's events under a signature, with the event's id in a header: BSPK itself has neither.
-const PROVIDER: &str = "
-providers:
-  bspk-signed:
-    auth: { hmac: { hash: sha256, signature: { from: 'header:X-Signature', prefix: 'sha256=' } } }
-    event:
-      type: $.event_name
-      id: 'header:X-Event-Id'
-      time: [$.object.updated_at, $.object.finished_at]
-      subject: $.object.id
-      data: $.object
-      require: [$.object]
-";
+/// The provider of one route.
+pub const PROVIDER: &str = "bspk-signed";
 
 /// The filter and the seven fields, as what stands in `deliver` beside `to`.
 pub const WORK: &str = "filter: \"$.type == 'client.updated'\", transform: { id: $.data.id, \
@@ -42,7 +31,11 @@ impl Hookswitch {
     pub fn fan_out(count: u64) -> Self {
         let destinations: String = (0..count).map(|number| destination(&format!("d{number}"), number)).collect();
         let deliver: String = (0..count).map(|number| format!("      - {{ to: d{number}, {WORK} }}\n")).collect();
-        let routes = format!("destinations:\n{destinations}routes:\n{}{deliver}", route("bspk", "/hooks/bspk"));
+        let routes = format!(
+            "providers:\n{}destinations:\n{destinations}routes:\n{}{deliver}",
+            provider(PROVIDER),
+            route("bspk", "/hooks/bspk", PROVIDER)
+        );
         let (name, title) = match count {
             1 => ("hookswitch".to_owned(), "Hookswitch".to_owned()),
             _ => (format!("fan-out-{count}"), format!("Hookswitch, fan-out {count} (deliveries)")),
@@ -61,10 +54,32 @@ pub fn destination(name: &str, number: u64) -> String {
     format!("  {name}: {{ url: 'http://DESTINATION/d/{number}', headers: {{ X-Event-Id: '{{$.id}}' }} }}\n")
 }
 
-/// The head of an entry of `routes:`; the lines of its `deliver` follow.
-pub fn route(name: &str, path: &str) -> String {
+/// An entry of `providers:`: BSPK's events under a signature, with the event's id in a header. BSPK itself has neither.
+pub fn provider(name: &str) -> String {
     format!(
-        "  - name: {name}\n    path: {path}\n    provider: bspk-signed\n    secret: {SECRET}\n    max_body: 4MiB\n    deliver:\n"
+        "  {name}:
+    auth: {{ hmac: {{ hash: sha256, signature: {{ from: 'header:X-Signature', prefix: 'sha256=' }} }} }}
+    event:
+      type: $.event_name
+      id: 'header:X-Event-Id'
+      time: [$.object.updated_at, $.object.finished_at]
+      subject: $.object.id
+      data: $.object
+      require: [$.object]
+"
+    )
+}
+
+/// The head of an entry of `routes:`; the lines of its `deliver` follow.
+pub fn route(name: &str, path: &str, provider: &str) -> String {
+    format!(
+        "  - name: {name}
+    path: {path}
+    provider: {provider}
+    secret: {SECRET}
+    max_body: 4MiB
+    deliver:
+"
     )
 }
 
@@ -95,9 +110,8 @@ impl Candidate for Hookswitch {
 
     fn start(&self, place: &Place) -> Result<Running, String> {
         let (address, admin) = (free(), free());
-        let provider = if self.routes.contains("\nproviders:") { "" } else { PROVIDER };
         let text = format!(
-            "listen: {address}\nadmin: {{ listen: '{admin}' }}\nqueue: {{ embedded: {{ path: '{}' }} }}\n{provider}{}",
+            "listen: {address}\nadmin: {{ listen: '{admin}' }}\nqueue: {{ embedded: {{ path: '{}' }} }}\n{}",
             place.directory.join("data").display(),
             self.routes.replace("DESTINATION", &place.destination.to_string()),
         );

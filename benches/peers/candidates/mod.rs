@@ -15,7 +15,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use hookswitch::Hookswitch;
+pub use hookswitch::{Hookswitch, PROVIDER, WORK, destination, provider, route};
 pub use references::{Bare, Fsync};
 
 use crate::processes::Process;
@@ -117,15 +117,16 @@ pub fn start(
     let log = directory.join(format!("{name}.log"));
     let mut process =
         Process::start(command, core, &log).map_err(|error| format!("{name} cannot be started: {error}"))?;
-    let deadline = Instant::now() + START;
+    let began = Instant::now();
     while TcpStream::connect(address).is_err() {
-        if process.has_ended() || Instant::now() > deadline {
+        if process.has_ended() || began.elapsed() > START {
             let said = fs::read_to_string(&log).unwrap_or_default();
             let last: Vec<&str> = said.lines().rev().take(3).collect();
             return Err(format!("{name} did not start: {}", last.join(" / ")));
         }
         thread::sleep(Duration::from_millis(5));
     }
+    process.listened_after = began.elapsed();
     Ok(process)
 }
 

@@ -54,6 +54,16 @@ impl Report {
         answered + self.errors
     }
 
+    /// What came in place of acknowledgements, such as `503: 12`.
+    pub fn refusals(&self) -> String {
+        let bad = self.statuses.iter().filter(|(status, _)| !good(**status));
+        let mut said: Vec<String> = bad.map(|(status, count)| format!("{status}: {count}")).collect();
+        if self.errors > 0 {
+            said.push(format!("no answer: {}", self.errors));
+        }
+        said.join(", ")
+    }
+
     /// How many were acknowledged.
     pub fn total(&self) -> u64 {
         self.acknowledged.iter().map(|(from, to)| to - from).sum()
