@@ -81,12 +81,14 @@ where
     X::CoordDescType: ValueFormatter<f64>,
 {
     let highest = lines.iter().flat_map(|(_, points)| points).map(|(_, y)| *y).fold(f64::MIN_POSITIVE, f64::max);
+    // Room for the names above the lines.
+    let headroom = if lines.len() > 1 { 1.3 } else { 1.1 };
     let mut chart = ChartBuilder::on(area)
         .margin(16)
         .caption(name, ("sans-serif", 15))
         .x_label_area_size(42)
         .y_label_area_size(64)
-        .build_cartesian_2d(axis, 0.0..highest * 1.1)?;
+        .build_cartesian_2d(axis, 0.0..highest * headroom)?;
     chart.configure_mesh().x_desc(x).x_label_formatter(&|x| short(*x)).y_label_formatter(&|y| short(*y)).draw()?;
     for (number, (name, points)) in lines.iter().enumerate() {
         let colour = COLOURS[number % COLOURS.len()];
@@ -96,7 +98,8 @@ where
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
     }
     if lines.len() > 1 {
-        chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
+        let labels = chart.configure_series_labels().position(SeriesLabelPosition::UpperRight);
+        labels.background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
     }
     Ok(())
 }
