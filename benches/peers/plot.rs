@@ -98,8 +98,8 @@ where
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
     }
     if lines.len() > 1 {
-        let labels = chart.configure_series_labels().position(SeriesLabelPosition::UpperRight);
-        labels.background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
+        let mut labels = chart.configure_series_labels();
+        labels.position(SeriesLabelPosition::UpperRight).background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
     }
     Ok(())
 }
