@@ -41,7 +41,7 @@ pub fn line() -> String {
         "{}, Linux {}, {} cores ({}), commit {}{dirty}{profile}, `cargo bench --bench peers -- {}`",
         said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
         said("uname", &["-r"]),
-        std::thread::available_parallelism().map_or(0, usize::from),
+        cpu.matches("processor\t").count(),
         model.map(|(_, name)| name.trim()).unwrap_or_default(),
         said("git", &["rev-parse", "--short", "HEAD"]),
         arguments.join(" "),

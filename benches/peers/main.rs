@@ -70,6 +70,9 @@ struct Options {
     /// Keep-alive connections of the load
     #[arg(long, default_value_t = 32)]
     connections: usize,
+    /// Requests a second at fixed times, for tails beside the peers; without it each connection sends when it was answered
+    #[arg(long)]
+    rate: Option<f64>,
     /// Let all run on all cores
     #[arg(long)]
     unpinned: bool,
@@ -114,21 +117,28 @@ fn peers(options: &Options) {
         candidates
     };
     let plan = options.plan();
+    plan.layout.prepare();
     let results = results::rounds(wanted(candidates::all()), &plan, options.rounds);
-    let halves = acknowledge::at_half(wanted(candidates::durable()), &results, &plan, options.rounds);
-    let text = [
+    let mut text = vec![
         machine::line(),
         format!("{}, {} rounds of {} s, medians.", options.placement(), options.rounds, options.seconds),
         table::markdown(&results),
-        acknowledge::markdown(&halves),
-        targets::markdown(&targets::of_peers(&results, &halves)),
-    ]
-    .join("\n\n");
+    ];
+    // At a rate of one's own nobody shows what he can do: only the latencies say something.
+    if options.rate.is_none() {
+        let halves = acknowledge::at_half(wanted(candidates::durable()), &results, &plan, options.rounds);
+        text.push(acknowledge::markdown(&halves));
+        // The targets are those of a candidate that has one core.
+        if !options.unpinned {
+            text.push(targets::markdown(&targets::of_peers(&results, &halves)));
+        }
+        let title =
+            "Deliveries a second with the drain (green: fsync before the answer; no delivery: requests a second)";
+        plot::bars(&path(&format!("{}.svg", options.name())), title, &table::bars(&results)).unwrap();
+    }
+    let text = text.join("\n\n");
     println!("{text}");
-    let name = if options.unpinned { "peers-unpinned" } else { "peers" };
-    output(name, &text);
-    let title = "Deliveries a second with the drain (green: fsync before the answer; no delivery: requests a second)";
-    plot::bars(&path(&format!("{name}.svg")), title, &table::bars(&results)).unwrap();
+    output(&options.name(), &text);
 }
 
 /// Keeps a text where the plots are.
@@ -144,6 +154,12 @@ fn path(name: &str) -> PathBuf {
 // === impl Options ===
 
 impl Options {
+    /// What the files are called.
+    fn name(&self) -> String {
+        let placed = if self.unpinned { "peers-unpinned" } else { "peers" };
+        self.rate.map_or(placed.to_owned(), |rate| format!("{placed}-at-{rate}"))
+    }
+
     fn placement(&self) -> &'static str {
         if self.unpinned {
             "Unpinned: all on all cores"
@@ -159,7 +175,7 @@ impl Options {
             load: Load {
                 connections: self.connections,
                 seconds: self.seconds,
-                rate: None,
+                rate: self.rate,
                 count: None,
                 size: event::SIZE,
             },

@@ -1,6 +1,7 @@
 //! A candidate and its destination, started for one run and gone after it.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,15 @@ impl Layout {
     pub const PINNED: Self = Self { candidate: Some("0"), load: Some("1") };
     /// All on all cores.
     pub const UNPINNED: Self = Self { candidate: None, load: None };
+
+    /// Leaves the candidate's core alone, and removes what a run that was interrupted left.
+    pub fn prepare(self) {
+        let _ = std::fs::remove_dir_all(runs());
+        if let Some(core) = self.load {
+            let own = std::process::id().to_string();
+            let _ = Command::new("taskset").args(["-c", "-p", core, &own]).stdout(Stdio::null()).status();
+        }
+    }
 }
 
 // === impl Session ===
@@ -60,7 +70,7 @@ impl Layout {
 impl Session {
     /// Starts the destination, then the candidate.
     pub fn start(candidate: &dyn Candidate, layout: Layout) -> Result<Self, String> {
-        let runs = root().join("target/bench/runs");
+        let runs = runs();
         std::fs::create_dir_all(&runs).map_err(|error| format!("{}: {error}", runs.display()))?;
         let directory = TempDir::new_in(&runs).map_err(|error| error.to_string())?;
         let destination = free();
@@ -165,6 +175,11 @@ impl Session {
     pub fn routes(&self) -> u64 {
         self.routes
     }
+}
+
+/// Where the candidates' directories are: on the disk of `target/`, not in the memory of a `/tmp`.
+fn runs() -> PathBuf {
+    root().join("target/bench/runs")
 }
 
 const NONE: &[(&str, &str)] = &[];

@@ -52,6 +52,7 @@ const TOPICS: [Topic; 6] = [
 
 /// Measures all that is asked for.
 pub fn run(options: &Options) {
+    Layout::PINNED.prepare();
     let mut text = vec![machine::line()];
     let mut all = Vec::new();
     for (name, measure) in TOPICS {

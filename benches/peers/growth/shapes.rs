@@ -55,7 +55,9 @@ pub fn connections(options: &Options) -> (Series, Vec<Target>) {
     let mut series = Series { title: "Connections", x: "keep-alive connections", points: Vec::new() };
     for connections in [1, 10, 100, 1000, 10_000] {
         let mut plan = options.plan();
-        plan.load = Load { connections: connections as usize, ..plan.load };
+        // Ten thousand wait seconds for their first answer, and the rate is that of what is answered within the time.
+        let seconds = plan.load.seconds + connections as f64 / 1000.0;
+        plan.load = Load { connections: connections as usize, seconds, ..plan.load };
         series.points.push(options.point(connections, &Hookswitch::fan_out(1), &plan));
     }
     (series, Vec::new())
