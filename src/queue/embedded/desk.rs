@@ -148,6 +148,15 @@ impl Desk {
         Ok(Some(max.saturating_sub(used)))
     }
 
+    /// Runs `look` on one state of the tables.
+    pub(super) fn snapshot<T>(&self, look: impl FnOnce(&Self) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        self.run("BEGIN")?;
+        let seen = look(self);
+        // Nothing was written: there is nothing to keep or to lose.
+        self.roll_back();
+        seen
+    }
+
     fn roll_back(&self) {
         if !self.connection.is_autocommit() {
             // SQLite rolls some failures back by itself. Should this fail, the next BEGIN does, and says so.

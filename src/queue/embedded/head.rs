@@ -1,7 +1,8 @@
 //! What was accepted, noted outside of the database: a log that was cut off, or a database that is gone, is missed.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::desk::Desk;
@@ -60,8 +61,7 @@ impl Head {
     /// Notes what is committed. Where that fails it is said once: events are safe, and only a later loss would be missed.
     pub(super) fn write(&mut self, noted: Noted) {
         let Some(file) = &mut self.file else { return };
-        let written = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&encode(noted)));
-        if let Err(error) = written {
+        if let Err(error) = file.write_all_at(&encode(noted), 0) {
             complain(&self.path, &error);
             self.file = None;
         }

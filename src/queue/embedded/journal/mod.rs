@@ -145,7 +145,9 @@ pub(super) fn draft(
     if !desk.journal.is_open() {
         return Ok(None);
     }
-    match Drafting::new(desk, next_event, reserved, now).group(group) {
+    // One look for all keys: a lock each would be most of what a look costs.
+    let drafted = desk.snapshot(|desk| Ok(Drafting::new(desk, next_event, reserved, now).group(group)))?;
+    match drafted {
         Ok(draft) if draft.record.len() > RECORD || !has_room(desk, &draft)? => Ok(None),
         Ok(draft) => Ok(Some(draft)),
         Err(Unfit::Sqlite(error)) => Err(error),
