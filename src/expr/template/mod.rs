@@ -8,7 +8,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::jsonpath::{Budget, Scope};
-use super::{ExprError, Query, RenderError, Text};
+use super::{ExprError, Needs, Query, RenderError, Text};
 
 /// A compiled template (DESIGN section 3, "Transform").
 #[derive(Clone)]
@@ -55,6 +55,11 @@ impl Template {
         compile::compile(source).map(Self)
     }
 
+    /// Adds what it looks at.
+    pub fn add_needs(&self, needs: &mut Needs) {
+        self.0.add_needs(needs);
+    }
+
     /// Renders it with `$` being `root`. `None` where the whole template is one path at which there is
     /// nothing.
     ///
@@ -62,6 +67,30 @@ impl Template {
     /// Where the event lacks what the template requires.
     pub fn render(&self, root: &Value) -> Result<Option<Value>, RenderError> {
         render::render(&self.0, Scope::at(root), &mut Budget::for_rendering())
+    }
+}
+
+// === impl Node ===
+
+impl Node {
+    /// What starts at an item of an `$each` looks into what that takes whole.
+    fn add_needs(&self, needs: &mut Needs) {
+        match self {
+            Self::Literal(_) => {}
+            Self::Path { query, otherwise } => {
+                query.add_needs(needs);
+                if let Otherwise::Default(default) = otherwise {
+                    default.add_needs(needs);
+                }
+            }
+            Self::Text(text) => text.add_needs(needs),
+            Self::Array(elements) => elements.iter().for_each(|element| element.add_needs(needs)),
+            Self::Object(members) => members.iter().for_each(|(_, member)| member.add_needs(needs)),
+            Self::Each { items, element } => {
+                items.add_needs(needs);
+                element.add_needs(needs);
+            }
+        }
     }
 }
 
