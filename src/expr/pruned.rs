@@ -25,11 +25,11 @@ static NOTHING: Needs = Needs::nothing();
 pub(super) fn read(text: &[u8], needs: &Needs, marks: usize) -> Option<Pruned> {
     let text = std::str::from_utf8(text).ok()?;
     let mut reader = Reader { text, at: 0, depth: 0, marks: vec![None; marks] };
-    let from = reader.next_token()?;
+    reader.token()?;
+    let from = reader.at;
     let value = reader.value(needs, false)?;
     let range = from..reader.at;
-    reader.skip_space();
-    (reader.at == text.len()).then_some(Pruned { value, range, marks: reader.marks })
+    reader.token().is_none().then_some(Pruned { value, range, marks: reader.marks })
 }
 
 struct Reader<'t> {
@@ -51,8 +51,9 @@ impl<'t> Reader<'t> {
     /// One value; all of it is kept where it is `whole`.
     fn value(&mut self, needs: &Needs, whole: bool) -> Option<Value> {
         let whole = whole || needs.whole;
-        let from = self.next_token()?;
-        let value = match self.peek()? {
+        let first = self.token()?;
+        let from = self.at;
+        let value = match first {
             b'{' => self.nested(|reader| reader.object(needs, whole))?,
             b'[' => self.nested(|reader| reader.array(needs, whole))?,
             b'"' => {
@@ -79,13 +80,10 @@ impl<'t> Reader<'t> {
         let mut more = self.opens(b'}')?;
         let mut first = true;
         while more {
-            self.next_token()?;
-            let name = self.quoted()?.text()?;
+            let name = self.name()?.text()?;
             if std::mem::take(&mut first) && name == RAW_VALUE {
                 return None;
             }
-            self.next_token()?;
-            self.word(":")?;
             match needs.of(&name) {
                 Some(needs) => {
                     // Of two equal names the last counts, and nothing of the first.
@@ -120,13 +118,10 @@ impl<'t> Reader<'t> {
 
     /// Goes through one value of which nothing is needed.
     fn skip(&mut self) -> Option<()> {
-        self.next_token()?;
-        match self.peek()? {
-            b'{' | b'[' => self.nested(|reader| {
-                let is_object = reader.peek()? == b'{';
-                reader.skip_nested(is_object)
-            }),
+        match self.token()? {
             b'"' => self.quoted().map(drop),
+            b'{' => self.nested(|reader| reader.skip_nested(true)),
+            b'[' => self.nested(|reader| reader.skip_nested(false)),
             b'-' | b'0'..=b'9' => self.number().map(drop),
             b't' => self.word("true"),
             b'f' => self.word("false"),
@@ -140,13 +135,10 @@ impl<'t> Reader<'t> {
         let mut first = is_object;
         while more {
             if is_object {
-                self.next_token()?;
-                let name = self.quoted()?;
+                let name = self.name()?;
                 if std::mem::take(&mut first) && (name.escaped || name.inner == RAW_VALUE) {
                     (name.text()? != RAW_VALUE).then_some(())?;
                 }
-                self.next_token()?;
-                self.word(":")?;
             }
             self.skip()?;
             more = self.goes_on(end)?;
@@ -167,23 +159,30 @@ impl<'t> Reader<'t> {
     /// Goes into a list or an object. Whether there is something in it.
     fn opens(&mut self, end: u8) -> Option<bool> {
         self.at += 1;
-        self.next_token()?;
-        let empty = self.peek()? == end;
+        let empty = self.token()? == end;
         self.at += usize::from(empty);
         Some(!empty)
     }
 
     /// Goes behind a part of a list or an object. Whether another follows.
     fn goes_on(&mut self, end: u8) -> Option<bool> {
-        self.next_token()?;
-        let byte = self.peek()?;
+        let byte = self.token()?;
         self.at += 1;
         (byte == b',' || byte == end).then_some(byte == b',')
     }
 
-    /// A string whose escapes stand for characters.
+    /// The name of a member, and the colon behind it.
+    fn name(&mut self) -> Option<Quoted<'t>> {
+        (self.token()? == b'"').then_some(())?;
+        let name = self.quoted()?;
+        (self.token()? == b':').then_some(())?;
+        self.at += 1;
+        Some(name)
+    }
+
+    /// A string whose escapes stand for characters. A quote is next.
     fn quoted(&mut self) -> Option<Quoted<'t>> {
-        self.word("\"")?;
+        self.at += 1;
         let from = self.at;
         let mut escaped = false;
         loop {
@@ -263,22 +262,23 @@ impl<'t> Reader<'t> {
         found.then_some(())
     }
 
-    /// Where what comes next begins.
-    fn next_token(&mut self) -> Option<usize> {
-        self.skip_space();
-        (self.at < self.text.len()).then_some(self.at)
-    }
-
-    fn skip_space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
-            self.at += 1;
+    /// The next byte that is no white space.
+    #[inline]
+    fn token(&mut self) -> Option<u8> {
+        loop {
+            match self.peek()? {
+                b' ' | b'\n' | b'\t' | b'\r' => self.at += 1,
+                byte => return Some(byte),
+            }
         }
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn rest(&self) -> &'t [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
@@ -296,17 +296,19 @@ impl<'t> Quoted<'t> {
 }
 
 /// How many bytes stand before the first quote, backslash or control character: eight at a time.
+#[inline]
 fn plain(bytes: &[u8]) -> usize {
-    let (chunks, rest) = bytes.as_chunks::<8>();
-    for (index, chunk) in chunks.iter().enumerate() {
+    let mut rest = bytes;
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
         // The lowest high bit that is set is right; one above it may be wrong by a borrow.
         let below = |word: u64, least: u8| word.wrapping_sub(EACH_BYTE * u64::from(least)) & !word;
         let is = |byte: u8| below(word ^ (EACH_BYTE * u64::from(byte)), 1);
         let found = (below(word, 0x20) | is(b'"') | is(b'\\')) & (EACH_BYTE << 7);
         if found != 0 {
-            return index * 8 + (found.trailing_zeros() / 8) as usize;
+            return bytes.len() - rest.len() + (found.trailing_zeros() / 8) as usize;
         }
+        rest = after;
     }
     let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
     bytes.len() - rest.len() + rest.iter().position(special).unwrap_or(rest.len())

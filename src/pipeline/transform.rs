@@ -36,6 +36,9 @@ struct Transform {
     path: Box<str>,
 }
 
+/// What most transforms come to, in bytes.
+const USUAL: usize = 512;
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// CloudEvents HTTP binding 1.0, section 3.2.
 const CLOUDEVENTS_JSON: HeaderValue = HeaderValue::from_static("application/cloudevents+json; charset=utf-8");
@@ -114,7 +117,8 @@ impl Transform {
 
     fn render(&self, document: &Value) -> Result<Bytes, RenderError> {
         let nothing = || RenderError::Missing { path: self.path.as_ref().into() };
-        Ok(self.template.render(document)?.ok_or_else(nothing)?.to_string().into())
+        let mut text = Vec::with_capacity(USUAL);
+        if self.template.write(document, &mut text)? { Ok(text.into()) } else { Err(nothing()) }
     }
 }
 

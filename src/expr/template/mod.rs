@@ -2,6 +2,7 @@
 
 mod compile;
 mod render;
+mod write;
 
 use std::fmt;
 
@@ -53,6 +54,15 @@ impl Template {
     /// Everything wrong with it, each with the JSON Pointer (RFC 6901) of the part of `source` it is in.
     pub fn compile(source: &Value) -> Result<Self, Vec<(String, ExprError)>> {
         compile::compile(source).map(Self)
+    }
+
+    /// The same as JSON text: what [`Template::render`] gives, as it is written. `false`, and nothing is written, where that is
+    /// `None`.
+    ///
+    /// # Errors
+    /// Where the event lacks what the template requires.
+    pub fn write(&self, root: &Value, text: &mut Vec<u8>) -> Result<bool, RenderError> {
+        write::write(&self.0, Scope::at(root), &mut Budget::for_rendering(), text)
     }
 
     /// Adds what it looks at.
@@ -108,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::expr::EvalError;
-    use crate::expr::arbitrary::{json_value, text};
+    use crate::expr::arbitrary::{json_value, small_query, text};
 
     fn event() -> Value {
         json!({
@@ -293,6 +303,27 @@ mod tests {
             prop_assert_eq!(render(json!({"$literal": value.clone()})), Ok(Some(value.clone())));
             // No string of `json_value` is a path or has a hole.
             prop_assert_eq!(render(value.clone()), Ok(Some(value)));
+        }
+
+        #[test]
+        fn what_is_written_is_what_is_rendered(value in json_value(), path in small_query(), required: bool) {
+            let template = Template::compile(&json!({
+                "one": path, "list": ["$.a", "$.nothing", path, 1],
+                "hole": { "$path": "$.a", "$default": { "x": "{$.b}" } },
+                "must": { "$path": path, "$required": required },
+                "each": { "$each": path, "$do": { "a": "@.a", "b": "@.nothing", "all": "@" } },
+                "\"\u{7}é": { "$literal": value.clone() }, "inner": { "nothing": "$.nothing" },
+            })).unwrap();
+            let bare = Template::compile(&json!(path)).unwrap();
+            for template in [template, bare] {
+                let mut text = b"before".to_vec();
+                let written = template.write(&value, &mut text).map(|written| {
+                    assert!(written || text == b"before");
+                    written.then(|| String::from_utf8(text.split_off(6)).unwrap())
+                });
+                let rendered = template.render(&value).map(|value| value.map(|value| value.to_string()));
+                prop_assert_eq!(written, rendered);
+            }
         }
 
         #[test]
