@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::model::{Attempt, Attributes, Event, EventKey, Evidence, Outcome, Request, RequestId, Timestamp};
@@ -202,7 +201,7 @@ impl<'a> EventEntry<'a> {
         }
     }
 
-    /// The event. Only what is stored of it: its data is not parsed.
+    /// The event.
     pub(super) fn to_event(&self, request: &Arc<Request>) -> Event {
         let attributes = Attributes {
             id: self.id.into(),
@@ -214,7 +213,7 @@ impl<'a> EventEntry<'a> {
             route: self.route.into(),
         };
         let position = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-        Event::new(attributes, Arc::clone(request), position(self.data_start)..position(self.data_end), Value::Null)
+        Event::unparsed(attributes, Arc::clone(request), position(self.data_start)..position(self.data_end))
     }
 }
 
@@ -245,7 +244,8 @@ mod tests {
             headers: [("content-type", "application/json"), ("x-a", "")].into_iter().collect(),
             ..sample::request(r#"{"a":[1]}"#)
         };
-        let event = Event::new(sample::attributes("orders", "a.b"), Arc::new(request.clone()), 5..8, Value::Null);
+        let event =
+            Event::new(sample::attributes("orders", "a.b"), Arc::new(request.clone()), 5..8, serde_json::Value::Null);
         let key = EventKey::new("orders", "7");
         let delivery = DeliveryEntry { id: [3; 16], lane: 4, size: 900 };
         let count = CountEntry { route: 1, received: 5, accepted: 1, duplicate: 1, filtered: 2, invalid: 1 };
