@@ -3,7 +3,7 @@
 //! Most deliveries are made a moment after they were accepted, and then nothing of them need be in a table but the key of
 //! their event. So a group that is simple enough is written to the file `journal` as one record, synced, and acknowledged.
 //! What it changes is kept in memory as [`Recent`], and brought to the tables by whichever comes first: the next
-//! transaction, somebody who looks, a thousand things, a megabyte, a second. What was made by then never gets there.
+//! transaction, somebody who looks, a thousand rows, some megabytes, a second. What was made by then never gets there.
 //!
 //! A transaction begins with that, and ends with another epoch of the journal, whose number is stored in the tables by the
 //! same commit. So at each moment the tables and the records of the epoch that they name are all there is: opening reads
@@ -52,8 +52,9 @@ pub(super) struct Journal {
 const BYTES: u64 = 64 << 20;
 /// How many bytes events take that are not made yet. Less than the reserve: it is what makes room for them.
 const HELD: usize = 8 << 20;
-/// How many keys and events. More make the sorted insert of keys cheaper, and the transaction longer.
-const THINGS: usize = 2048;
+/// How many rows it will take, about. More make the sorted insert of keys cheaper, and the transaction, for which
+/// acknowledgements wait, longer.
+const ROWS: usize = 1024;
 /// How many claims wait for it: a lane's look into the tables goes past all of them.
 const CLAIMS: usize = 1024;
 /// How long.
@@ -72,7 +73,7 @@ impl Journal {
         let old = self.recent.since().is_some_and(|since| now.duration_since(since) >= AGE);
         old || self.file.bytes() >= BYTES
             || self.recent.held() >= HELD
-            || self.recent.len() >= THINGS
+            || self.recent.rows() >= ROWS
             || self.recent.claimed() >= CLAIMS
     }
 

@@ -89,9 +89,10 @@ impl Recent {
         self.since
     }
 
-    /// How many things there are to be brought to the tables, about.
-    pub(super) fn len(&self) -> usize {
-        self.keys.len() + self.events.len()
+    /// How many rows this is in the tables, about.
+    pub(super) fn rows(&self) -> usize {
+        // A request, an event and a delivery.
+        self.keys.len() + 3 * self.events.len()
     }
 
     /// About how many bytes the events take.
