@@ -81,7 +81,18 @@ fn resembles(key: &str, words: &[&str]) -> bool {
 }
 
 fn near(key: &str, word: &str) -> bool {
-    strsim::damerau_levenshtein(&key.to_lowercase(), word) <= (word.len() / 3).max(1)
+    let (key, most) = (key.to_lowercase(), (word.len() / 3).max(1));
+    // Most keys are nothing of the kind, and what they are near to takes long to tell: each edit changes the length by one
+    // at most, and brings one missing letter at most.
+    key.chars().count().abs_diff(word.len()) <= most
+        && (letters(word) & !letters(&key)).count_ones() as usize <= most
+        && strsim::damerau_levenshtein(&key, word) <= most
+}
+
+/// Which letters are in a text: a bit each, others together.
+fn letters(text: &str) -> u32 {
+    let bit = |byte: u8| if byte.is_ascii_lowercase() { byte - b'a' } else { 31 };
+    text.bytes().fold(0, |letters, byte| letters | (1 << bit(byte)))
 }
 
 /// Where what follows a word such as `bearer` starts: in `bearer hunter2` and `secret:hunter2`, both of
@@ -106,6 +117,17 @@ mod tests {
 
     fn hidden(path: &[&str], raw: &str) -> Option<String> {
         holds_secret(path, raw, raw).map(|part| raw[part].to_owned())
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_far_is_told_by_its_letters_as_by_its_edits(key in "[a-z_é]{0,14}", of in 0..SECRETS.len(), cut in 0..8usize) {
+            let word = SECRETS[of];
+            for key in [key.clone(), format!("{}{}", &word[..word.len().min(cut)], key)] {
+                let edits = strsim::damerau_levenshtein(&key, word);
+                proptest::prop_assert_eq!(near(&key, word), edits <= (word.len() / 3).max(1), "{} {}", key, word);
+            }
+        }
     }
 
     #[test]
