@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::holes::{self, Piece};
-use super::{EvalError, ExprError, Predicate, RequestScope, Selector};
+use super::{EvalError, ExprError, Needs, Predicate, RequestScope, Selector};
 
 /// Ordered fallbacks: of several ways to a value, the first that gives one. A way is a selector, text with
 /// selectors in braces, or a fixed value under a predicate.
@@ -80,6 +80,20 @@ impl Choices {
             Way::Text(pieces) => pieces.iter().any(|piece| matches!(piece, Piece::Hole(hole) if hole.needs_json())),
             Way::ValueWhen { .. } => true,
         })
+    }
+
+    /// Adds what its ways look at in the parsed body, where that is the envelope too.
+    pub fn add_needs(&self, needs: &mut Needs) {
+        for way in &self.0 {
+            match way {
+                Way::Selector(selector) => selector.add_needs(needs),
+                Way::ValueWhen { when, .. } => when.add_needs(needs),
+                Way::Text(pieces) => pieces.iter().for_each(|piece| match piece {
+                    Piece::Literal(_) => {}
+                    Piece::Hole(selector) => selector.add_needs(needs),
+                }),
+            }
+        }
     }
 
     fn or(mut self, way: Way) -> Self {

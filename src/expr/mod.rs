@@ -16,6 +16,8 @@
 //! | `text` | holes that are JSONPath: URLs, header values, strings of a template |
 //! | `template` | the shape of what goes out |
 //! | `selector`, `choices` | how a value is taken from a request, and what if it is not there |
+//! | `needs`, `pruned` | which parts of a document expressions look at, and a reader that keeps only those |
+//! | `view` | an event's document, as far as it is needed |
 //! | `nearest` | "did you mean" |
 //!
 //! Deliberately absent: patterns (`match`, `search`) that come from the payload, functions that RFC 9535
@@ -29,16 +31,21 @@ mod error;
 mod holes;
 mod jsonpath;
 mod nearest;
+mod needs;
 mod predicate;
+mod pruned;
 mod query;
 mod selector;
 mod template;
 mod text;
+mod view;
 
 pub use choices::Choices;
 pub use error::{EvalError, ExprError, RenderError};
+pub use needs::{Needs, Pruned};
 pub use predicate::Predicate;
 pub use query::{Found, Query, Step};
 pub use selector::{RequestScope, Selected, Selector};
 pub use template::Template;
 pub use text::{Escape, Text, as_text};
+pub use view::view;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::jsonpath::{self, Budget, Compiler, Logical, Scope};
-use super::{EvalError, ExprError, contradiction};
+use super::{EvalError, ExprError, Needs, contradiction};
 
 /// A compiled RFC 9535 logical expression (section 2.3.5.1); a bare path tests existence.
 #[derive(Debug, Clone)]
@@ -26,6 +26,11 @@ impl Predicate {
     /// Where the evaluation visits too many nodes.
     pub fn holds(&self, root: &Value) -> Result<bool, EvalError> {
         jsonpath::holds(&self.0, Scope::at(root), &mut Budget::for_evaluation())
+    }
+
+    /// Adds what it looks at.
+    pub fn add_needs(&self, needs: &mut Needs) {
+        needs.add_logical(&self.0);
     }
 
     /// Why it can hold for no event at all, where that is plain to see: `$.type` would have to be

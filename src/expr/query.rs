@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::jsonpath::{self, Budget, Compiler, Located, Node, Origin, Path, Patterns, Scope, Steps, WayStep};
-use super::{EvalError, ExprError};
+use super::{EvalError, ExprError, Needs};
 
 /// A compiled RFC 9535 query.
 #[derive(Debug, Clone)]
@@ -94,6 +94,15 @@ impl Query {
                 Ok(Found { path: way.into_iter().map(Step::from).collect(), value: node.value() })
             })
             .collect()
+    }
+
+    /// Adds what it looks at, where it starts at the root.
+    pub fn add_needs(&self, needs: &mut Needs) {
+        needs.add_path(&self.path);
+    }
+
+    pub(super) const fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether it starts at the current node, `@`.

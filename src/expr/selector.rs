@@ -9,7 +9,7 @@ use url::form_urlencoded;
 
 use super::nearest::nearest;
 use super::text::as_text;
-use super::{EvalError, ExprError, Query};
+use super::{EvalError, ExprError, Needs, Query};
 
 const FORMS: &str = "`$.json.path`, `envelope:$.json.path`, `header:Name`, `query:name`, `path:name`, `form:name`, \
                      `body:sha256` or `data:sha256`";
@@ -109,6 +109,13 @@ impl Selector {
     #[must_use]
     pub const fn needs_json(&self) -> bool {
         matches!(self.0, Place::Json(_) | Place::Envelope(_))
+    }
+
+    /// Adds what it looks at in the parsed body, where that is the envelope too.
+    pub(super) fn add_needs(&self, needs: &mut Needs) {
+        if let Place::Json(query) | Place::Envelope(query) = &self.0 {
+            query.add_needs(needs);
+        }
     }
 
     /// Takes the value, which never is empty: an empty one is nothing.

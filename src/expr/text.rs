@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::holes::{self, Piece};
 use super::jsonpath::{Budget, Scope};
-use super::{ExprError, Query, RenderError};
+use super::{ExprError, Needs, Query, RenderError};
 
 /// All but the unreserved characters of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -45,6 +45,15 @@ impl Text {
             [] => Some(""),
             [Piece::Literal(text)] => Some(text),
             _ => None,
+        }
+    }
+
+    /// Adds what its holes look at.
+    pub fn add_needs(&self, needs: &mut Needs) {
+        for piece in &self.0 {
+            if let Piece::Hole(query) = piece {
+                query.add_needs(needs);
+            }
         }
     }
 

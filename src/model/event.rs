@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -41,8 +41,11 @@ pub struct Event {
     attributes: Attributes,
     request: Arc<Request>,
     data: Range<usize>,
-    document: Value,
+    document: OnceLock<Value>,
 }
+
+/// All data is JSON.
+const DATA_CONTENT_TYPE: &str = "application/json";
 
 // === impl Event ===
 
@@ -53,8 +56,14 @@ impl Event {
     /// parsed; an empty range with `Value::Null` where the event has no data.
     #[must_use]
     pub fn new(attributes: Attributes, request: Arc<Request>, data: Range<usize>, value: Value) -> Self {
-        let document = document(&attributes, &request, value);
+        let document = OnceLock::from(document(&attributes, &request, value));
         Self { attributes, request, data, document }
+    }
+
+    /// The same of data that was checked to be JSON: it is parsed where somebody needs all of it.
+    #[must_use]
+    pub const fn unparsed(attributes: Attributes, request: Arc<Request>, data: Range<usize>) -> Self {
+        Self { attributes, request, data, document: OnceLock::new() }
     }
 
     /// Its context attributes.
@@ -96,8 +105,38 @@ impl Event {
     /// What `$` is in filters and transforms: the attributes and `data`, and beside them
     /// `headers` (lower-case names), `query` and `path` (the path's parameters).
     #[must_use]
-    pub const fn document(&self) -> &Value {
-        &self.document
+    pub fn document(&self) -> &Value {
+        self.document.get_or_init(|| {
+            // It was JSON when it was received, or else there is none.
+            let data = serde_json::from_slice(self.data_bytes()).unwrap_or_default();
+            document(&self.attributes, &self.request, data)
+        })
+    }
+
+    /// The document, where it was put together already.
+    #[must_use]
+    pub fn known_document(&self) -> Option<&Value> {
+        self.document.get()
+    }
+
+    /// One of the members of the document beside `data`.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<Value> {
+        let Attributes { id, source, kind, subject, time, provider, route } = &self.attributes;
+        Some(match name {
+            "id" => Value::from(&**id),
+            "source" => Value::from(&**source),
+            "type" => Value::from(&**kind),
+            "provider" => Value::from(&**provider),
+            "route" => Value::from(&**route),
+            "datacontenttype" => Value::from(DATA_CONTENT_TYPE),
+            "subject" => Value::from(subject.as_deref()?),
+            "time" => Value::from(time.as_deref()?),
+            "headers" => first_values(self.request.headers.iter()),
+            "query" => query(&self.request.query),
+            "path" => first_values(self.request.path_params.iter().map(|(name, value)| (&**name, &**value))),
+            _ => return None,
+        })
     }
 }
 
@@ -118,7 +157,7 @@ fn document(attributes: &Attributes, request: &Request, data: Value) -> Value {
     put("type", &attributes.kind);
     put("provider", &attributes.provider);
     put("route", &attributes.route);
-    put("datacontenttype", "application/json");
+    put("datacontenttype", DATA_CONTENT_TYPE);
     if let Some(subject) = &attributes.subject {
         put("subject", subject);
     }

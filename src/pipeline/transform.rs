@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::config::{Place, Problem, Problems, Tree, file};
-use crate::expr::{RenderError, Template};
+use crate::expr::{Needs, RenderError, Template, view};
 use crate::model::{Attributes, Event};
 
 /// The compiled `transform` and `format` of a delivery.
@@ -31,9 +31,13 @@ pub struct Payload {
 #[derive(Debug)]
 struct Transform {
     template: Template,
+    needs: Needs,
     /// The one path of a template that is nothing else, for the error where there is nothing at it.
     path: Box<str>,
 }
+
+/// What most transforms come to, in bytes.
+const USUAL: usize = 512;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// CloudEvents HTTP binding 1.0, section 3.2.
@@ -73,7 +77,7 @@ impl Shape {
     /// Where the event lacks what the transform requires.
     pub fn render(&self, event: &Event) -> Result<Payload, RenderError> {
         let data = match &self.transform {
-            Some(transform) => transform.render(event.document())?,
+            Some(transform) => transform.render(&view(event, &transform.needs))?,
             None => event.request().body.slice_ref(event.data_bytes()),
         };
         Ok(match self.format {
@@ -96,7 +100,11 @@ impl Transform {
     fn compile(tree: &Tree, problems: &mut Problems) -> Option<Self> {
         let path = tree.value.as_str().or_else(|| tree.value.get("$path")?.as_str()).unwrap_or("$");
         match Template::compile(&tree.value) {
-            Ok(template) => Some(Self { template, path: path.into() }),
+            Ok(template) => {
+                let mut needs = Needs::nothing();
+                template.add_needs(&mut needs);
+                Some(Self { template, needs, path: path.into() })
+            }
             Err(errors) => {
                 problems.extend(errors.into_iter().map(|(pointer, error)| Problem {
                     expected: error.expected,
@@ -109,7 +117,8 @@ impl Transform {
 
     fn render(&self, document: &Value) -> Result<Bytes, RenderError> {
         let nothing = || RenderError::Missing { path: self.path.as_ref().into() };
-        Ok(self.template.render(document)?.ok_or_else(nothing)?.to_string().into())
+        let mut text = Vec::with_capacity(USUAL);
+        if self.template.write(document, &mut text)? { Ok(text.into()) } else { Err(nothing()) }
     }
 }
 

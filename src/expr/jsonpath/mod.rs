@@ -21,5 +21,7 @@ pub(super) use budget::Budget;
 pub(super) use compare::{Datum, compare};
 pub(super) use compile::{Compiler, Patterns};
 pub(super) use evaluate::{Located, Node, Scope, WayStep, holds, nodes, singular};
-pub(super) use program::{Comparison, Logical, Operand, Operator, Origin, Path, Steps};
+pub(super) use program::{
+    Comparison, Hop, Logical, Operand, Operator, Origin, Path, Pattern, Segment, Selector, Steps,
+};
 pub(super) use syntax::{parse_predicate, parse_query};

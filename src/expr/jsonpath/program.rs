@@ -122,6 +122,14 @@ pub(in crate::expr) enum Extent {
 // === impl Hop ===
 
 impl Hop {
+    /// The name that it goes by.
+    pub(in crate::expr) const fn name(&self) -> Option<&str> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Index(_) => None,
+        }
+    }
+
     /// The node that it leads to from `node`.
     pub(in crate::expr) fn from<'v>(&self, node: &'v Value) -> Option<&'v Value> {
         match (self, node) {
@@ -139,6 +147,16 @@ impl fmt::Display for Hop {
             Self::Name(name) if is_shorthand(name) => write!(f, ".{name}"),
             Self::Name(name) => write!(f, "['{}']", name.replace('\\', "\\\\").replace('\'', "\\'")),
         }
+    }
+}
+
+// === impl Segment ===
+
+impl Segment {
+    /// Whether a filter is among its selectors.
+    pub(in crate::expr) fn has_filter(&self) -> bool {
+        let (Self::Child(selectors) | Self::Descendant(selectors)) = self;
+        selectors.iter().any(|selector| matches!(selector, Selector::Filter(_)))
     }
 }
 

@@ -2,13 +2,14 @@
 
 mod compile;
 mod render;
+mod write;
 
 use std::fmt;
 
 use serde_json::Value;
 
 use super::jsonpath::{Budget, Scope};
-use super::{ExprError, Query, RenderError, Text};
+use super::{ExprError, Needs, Query, RenderError, Text};
 
 /// A compiled template (DESIGN section 3, "Transform").
 #[derive(Clone)]
@@ -55,6 +56,20 @@ impl Template {
         compile::compile(source).map(Self)
     }
 
+    /// The same as JSON text: what [`Template::render`] gives, as it is written. `false`, and nothing is written, where that is
+    /// `None`.
+    ///
+    /// # Errors
+    /// Where the event lacks what the template requires.
+    pub fn write(&self, root: &Value, text: &mut Vec<u8>) -> Result<bool, RenderError> {
+        write::write(&self.0, Scope::at(root), &mut Budget::for_rendering(), text)
+    }
+
+    /// Adds what it looks at.
+    pub fn add_needs(&self, needs: &mut Needs) {
+        self.0.add_needs(needs);
+    }
+
     /// Renders it with `$` being `root`. `None` where the whole template is one path at which there is
     /// nothing.
     ///
@@ -62,6 +77,30 @@ impl Template {
     /// Where the event lacks what the template requires.
     pub fn render(&self, root: &Value) -> Result<Option<Value>, RenderError> {
         render::render(&self.0, Scope::at(root), &mut Budget::for_rendering())
+    }
+}
+
+// === impl Node ===
+
+impl Node {
+    /// What starts at an item of an `$each` looks into what that takes whole.
+    fn add_needs(&self, needs: &mut Needs) {
+        match self {
+            Self::Literal(_) => {}
+            Self::Path { query, otherwise } => {
+                query.add_needs(needs);
+                if let Otherwise::Default(default) = otherwise {
+                    default.add_needs(needs);
+                }
+            }
+            Self::Text(text) => text.add_needs(needs),
+            Self::Array(elements) => elements.iter().for_each(|element| element.add_needs(needs)),
+            Self::Object(members) => members.iter().for_each(|(_, member)| member.add_needs(needs)),
+            Self::Each { items, element } => {
+                items.add_needs(needs);
+                element.add_needs(needs);
+            }
+        }
     }
 }
 
@@ -79,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::expr::EvalError;
-    use crate::expr::arbitrary::{json_value, text};
+    use crate::expr::arbitrary::{json_value, small_query, text};
 
     fn event() -> Value {
         json!({
@@ -264,6 +303,27 @@ mod tests {
             prop_assert_eq!(render(json!({"$literal": value.clone()})), Ok(Some(value.clone())));
             // No string of `json_value` is a path or has a hole.
             prop_assert_eq!(render(value.clone()), Ok(Some(value)));
+        }
+
+        #[test]
+        fn what_is_written_is_what_is_rendered(value in json_value(), path in small_query(), required: bool) {
+            let template = Template::compile(&json!({
+                "one": path, "list": ["$.a", "$.nothing", path, 1],
+                "hole": { "$path": "$.a", "$default": { "x": "{$.b}" } },
+                "must": { "$path": path, "$required": required },
+                "each": { "$each": path, "$do": { "a": "@.a", "b": "@.nothing", "all": "@" } },
+                "\"\u{7}é": { "$literal": value.clone() }, "inner": { "nothing": "$.nothing" },
+            })).unwrap();
+            let bare = Template::compile(&json!(path)).unwrap();
+            for template in [template, bare] {
+                let mut text = b"before".to_vec();
+                let written = template.write(&value, &mut text).map(|written| {
+                    assert!(written || text == b"before");
+                    written.then(|| String::from_utf8(text.split_off(6)).unwrap())
+                });
+                let rendered = template.render(&value).map(|value| value.map(|value| value.to_string()));
+                prop_assert_eq!(written, rendered);
+            }
         }
 
         #[test]

@@ -62,7 +62,7 @@ fn render_path(
 }
 
 /// What an `$each` goes through: the matches, or the elements of the one array that its path leads to.
-fn items_of<'v>(query: &Query, scope: Scope<'v>, budget: &mut Budget) -> Result<Vec<&'v Value>, EvalError> {
+pub(super) fn items_of<'v>(query: &Query, scope: Scope<'v>, budget: &mut Budget) -> Result<Vec<&'v Value>, EvalError> {
     if !query.is_singular() {
         return query.all_within(scope, budget);
     }
@@ -81,7 +81,7 @@ fn copy(value: &Value, budget: &mut Budget) -> Result<Value, EvalError> {
     Ok(value.clone())
 }
 
-fn pay_for(value: &Value, budget: &mut Budget) -> Result<(), EvalError> {
+pub(super) fn pay_for(value: &Value, budget: &mut Budget) -> Result<(), EvalError> {
     let mut pending = vec![value];
     while let Some(value) = pending.pop() {
         match value {

@@ -7,7 +7,8 @@ use serde_json::Value;
 use url::{Origin, Url};
 
 use crate::config::{At, Problem, Problems};
-use crate::expr::{Escape, RenderError, Text};
+use crate::expr::{Escape, Needs, RenderError, Text, view};
+use crate::model::Event;
 
 /// A compiled URL template.
 #[derive(Debug)]
@@ -17,6 +18,9 @@ pub(super) struct Address {
     origin: Origin,
     authority: Box<str>,
     empty_segments: usize,
+    needs: Needs,
+    /// What it comes to where no event has a say in it.
+    fixed: Option<Result<Url, AddressError>>,
 }
 
 /// A rendered URL that may not be called.
@@ -65,7 +69,11 @@ impl Address {
         };
         let empty_segments = segments(&at.value).filter(|segment| segment.is_empty()).count();
         let origin = base.origin();
-        Some(Self { text, base, origin, authority: authority.into(), empty_segments })
+        let mut needs = Needs::nothing();
+        text.add_needs(&mut needs);
+        let mut address = Self { text, base, origin, authority: authority.into(), empty_segments, needs, fixed: None };
+        address.fixed = address.text.as_literal().map(|literal| address.check(literal));
+        Some(address)
     }
 
     /// Host and port as configured: the part of the URL that never holds a secret or an event's value.
@@ -84,7 +92,14 @@ impl Address {
     }
 
     /// Fills in the event's values. The outer error is the event's lack, the inner one a URL that may not be called.
-    pub(super) fn render(&self, document: &Value) -> Result<Result<Url, AddressError>, RenderError> {
+    pub(super) fn render(&self, event: &Event) -> Result<Result<Url, AddressError>, RenderError> {
+        if let Some(fixed) = &self.fixed {
+            return Ok(fixed.clone());
+        }
+        self.fill(&view(event, &self.needs))
+    }
+
+    fn fill(&self, document: &Value) -> Result<Result<Url, AddressError>, RenderError> {
         let text = self.text.render(document, document, Escape::Url)?;
         Ok(self.check(&text))
     }
@@ -190,7 +205,7 @@ mod tests {
     }
 
     fn rendered(url: &str, value: &str) -> Result<String, AddressError> {
-        compiled(url).render(&json!({ "v": value })).unwrap().map(String::from)
+        compiled(url).fill(&json!({ "v": value })).unwrap().map(String::from)
     }
 
     #[test]
@@ -208,7 +223,7 @@ mod tests {
             ("https://crm/c/.{$.v}", "."),
             ("https://crm/c/%2E{$.v}?x=1", "."),
         ] {
-            let called = compiled(url).render(&json!({ "v": value }));
+            let called = compiled(url).fill(&json!({ "v": value }));
             assert!(!matches!(called, Ok(Ok(_))), "{url} with {value}: {called:?}");
         }
         assert_eq!(rendered("https://crm/c/%2e.{$.v}/x", ""), Err(AddressError::DotSegment));
@@ -225,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_an_event_lacks_is_its_own_error() {
-        assert!(compiled("https://crm/{$.v}").render(&json!({})).is_err());
+        assert!(compiled("https://crm/{$.v}").fill(&json!({})).is_err());
     }
 
     #[test]
@@ -302,7 +317,7 @@ mod tests {
         #[test]
         fn no_value_leads_to_another_origin_or_another_resource(value in any::<String>()) {
             let address = compiled("https://crm.example/a/{$.v}/b?c={$.v}");
-            if let Ok(Ok(url)) = address.render(&json!({ "v": &value })) {
+            if let Ok(Ok(url)) = address.fill(&json!({ "v": &value })) {
                 prop_assert_eq!(url.origin().ascii_serialization(), "https://crm.example");
                 let segments: Vec<&str> = url.path_segments().unwrap().collect();
                 prop_assert_eq!(segments.len(), 3);

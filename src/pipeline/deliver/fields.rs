@@ -5,15 +5,16 @@ use std::collections::HashSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
 
 use crate::config::{At, Named, Place, Problem, Problems, file};
-use crate::expr::{Escape, RenderError, Text};
-use crate::model::Secret;
+use crate::expr::{Escape, Needs, RenderError, Text, view};
+use crate::model::{Event, Secret};
 
 /// The header fields of a destination.
 pub(super) struct Fields {
     templates: Vec<(HeaderName, Text)>,
+    /// What the templates look at.
+    needs: Needs,
     credential: Option<(HeaderName, HeaderValue)>,
     secrets: Vec<Secret>,
     /// Whether an access token comes beside them.
@@ -35,7 +36,13 @@ impl Fields {
         auth: Option<&At<file::DestinationAuth>>,
         problems: &mut Problems,
     ) -> Self {
-        let mut fields = Self { templates: Vec::new(), credential: None, secrets: Vec::new(), authorized: false };
+        let mut fields = Self {
+            templates: Vec::new(),
+            needs: Needs::nothing(),
+            credential: None,
+            secrets: Vec::new(),
+            authorized: false,
+        };
         let mut seen = HashSet::new();
         for (name, value) in headers.iter() {
             let Some(name_of) = field_name(name, problems) else { continue };
@@ -61,13 +68,10 @@ impl Fields {
 
     /// Adds the fields of a request for an event. The outer error is the event's lack, the inner one names a field
     /// whose value may not be sent.
-    pub(super) fn render(
-        &self,
-        document: &Value,
-        headers: &mut HeaderMap,
-    ) -> Result<Result<(), HeaderName>, RenderError> {
+    pub(super) fn render(&self, event: &Event, headers: &mut HeaderMap) -> Result<Result<(), HeaderName>, RenderError> {
+        let document = view(event, &self.needs);
         for (name, text) in &self.templates {
-            let value = text.render(document, document, Escape::None)?;
+            let value = text.render(&document, &document, Escape::None)?;
             let Ok(mut value) = HeaderValue::try_from(value) else { return Ok(Err(name.clone())) };
             value.set_sensitive(may_hold_a_secret(name));
             headers.insert(name, value);
@@ -115,6 +119,7 @@ impl Fields {
                 self.secrets.push(Secret::new(literal.to_owned()));
             }
         }
+        text.add_needs(&mut self.needs);
         self.templates.push((name, text));
     }
 

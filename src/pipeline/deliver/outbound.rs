@@ -84,13 +84,12 @@ impl Outbound {
         number: u32,
     ) -> Result<Self, OutboundError> {
         let Payload { mut headers, body } = payload;
-        let document = event.document();
-        let url = target.address.render(document)??;
+        let url = target.address.render(event)??;
         headers.insert(USER_AGENT, AGENT);
-        target.fields.render(document, &mut headers)?.map_err(|name| OutboundError::Header { name })?;
+        target.fields.render(event, &mut headers)?.map_err(|name| OutboundError::Header { name })?;
         headers.insert(ATTEMPT, HeaderValue::from(number));
         // Hex digits: always a header value.
-        if let Ok(key) = HeaderValue::try_from(id.to_string()) {
+        if let Ok(key) = HeaderValue::try_from(hex::encode(id.as_bytes())) {
             headers.insert(IDEMPOTENCY_KEY, key);
         }
         Ok(Self { method: target.method.clone(), url, headers, body })

@@ -3,17 +3,21 @@
 mod order;
 
 use regex::RegexSet;
+use serde_json::Value;
 
 pub use order::OrderBy;
 
 use crate::config::{At, Place, Problem, Problems, file};
-use crate::expr::{EvalError, Predicate};
+use crate::expr::{EvalError, Needs, Predicate, view};
 use crate::model::{Event, Lane};
 use crate::queue::NewDelivery;
 
 /// A compiled filter.
 #[derive(Debug)]
-pub struct Filter(Node);
+pub struct Filter {
+    node: Node,
+    needs: Needs,
+}
 
 /// The compiled filters of a route: which of its lanes want an event.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub struct Wants {
     /// What the route itself wants; everything where it does not say.
     route: Option<Filter>,
     lanes: Vec<LaneWants>,
+    /// What all of them look at.
+    needs: Needs,
 }
 
 /// What a lane wants of what its route does.
@@ -57,9 +63,10 @@ impl Filter {
         parts.extend(types.and_then(|globs| types_node(globs, problems)));
         parts.extend(filter.and_then(|filter| node(filter, problems)));
         match parts.len() {
-            0 | 1 => parts.pop().map(Self),
-            _ => Some(Self(Node::All(parts))),
+            0 | 1 => parts.pop(),
+            _ => Some(Node::All(parts)),
         }
+        .map(Self::new)
     }
 
     /// Whether it lets the event through.
@@ -67,7 +74,18 @@ impl Filter {
     /// # Errors
     /// Where an expression visits too many nodes of the event.
     pub fn matches(&self, event: &Event) -> Result<bool, EvalError> {
-        self.0.matches(event)
+        self.lets_through(event, &view(event, &self.needs))
+    }
+
+    fn new(node: Node) -> Self {
+        let mut needs = Needs::nothing();
+        node.add_needs(&mut needs);
+        Self { node, needs }
+    }
+
+    /// The same over a view of the event that has what it needs.
+    fn lets_through(&self, event: &Event, document: &Value) -> Result<bool, EvalError> {
+        self.node.matches(event, document)
     }
 }
 
@@ -76,8 +94,13 @@ impl Filter {
 impl Wants {
     /// The filters of a route and of its lanes.
     #[must_use]
-    pub const fn new(route: Option<Filter>, lanes: Vec<LaneWants>) -> Self {
-        Self { route, lanes }
+    pub fn new(route: Option<Filter>, lanes: Vec<LaneWants>) -> Self {
+        let mut needs = Needs::nothing();
+        for filter in route.iter().chain(lanes.iter().filter_map(|lane| lane.filter.as_ref())) {
+            filter.node.add_needs(&mut needs);
+        }
+        lanes.iter().filter_map(|lane| lane.order_by.as_ref()).for_each(|order_by| order_by.add_needs(&mut needs));
+        Self { route, lanes, needs }
     }
 
     /// The deliveries that the event causes: one for each lane that wants it.
@@ -85,13 +108,16 @@ impl Wants {
     /// # Errors
     /// Where an expression visits too many nodes of the event.
     pub fn deliveries(&self, event: &Event) -> Result<Vec<NewDelivery>, EvalError> {
-        if !wanted(self.route.as_ref(), event)? {
+        let document = view(event, &self.needs);
+        let wanted =
+            |filter: &Option<Filter>| filter.as_ref().map_or(Ok(true), |filter| filter.lets_through(event, &document));
+        if !wanted(&self.route)? {
             return Ok(Vec::new());
         }
         let mut deliveries = Vec::with_capacity(self.lanes.len());
         for lane in &self.lanes {
-            if wanted(lane.filter.as_ref(), event)? {
-                deliveries.push(lane.delivery(event)?);
+            if wanted(&lane.filter)? {
+                deliveries.push(lane.delivery(&document)?);
             }
         }
         Ok(deliveries)
@@ -103,39 +129,45 @@ impl Wants {
     /// Where the order key's path visits too many nodes of the event.
     pub fn delivery(&self, event: &Event, lane: &Lane) -> Result<Option<NewDelivery>, EvalError> {
         let wanted = self.lanes.iter().find(|wants| wants.lane == *lane);
-        wanted.map(|wants| wants.delivery(event)).transpose()
+        wanted.map(|wants| wants.delivery(&view(event, &self.needs))).transpose()
     }
 }
 
 // === impl LaneWants ===
 
 impl LaneWants {
-    fn delivery(&self, event: &Event) -> Result<NewDelivery, EvalError> {
-        let order_key = self.order_by.as_ref().map(|order_by| order_by.key(event)).transpose()?.flatten();
+    fn delivery(&self, document: &Value) -> Result<NewDelivery, EvalError> {
+        let order_key = self.order_by.as_ref().map(|order_by| order_by.key(document)).transpose()?.flatten();
         Ok(NewDelivery { lane: self.lane.clone(), order_key })
     }
-}
-
-fn wanted(filter: Option<&Filter>, event: &Event) -> Result<bool, EvalError> {
-    filter.map_or(Ok(true), |filter| filter.matches(event))
 }
 
 // === impl Node ===
 
 impl Node {
-    fn matches(&self, event: &Event) -> Result<bool, EvalError> {
+    fn add_needs(&self, needs: &mut Needs) {
         match self {
-            Self::Expression(predicate) => predicate.holds(event.document()),
+            Self::Expression(predicate) => predicate.add_needs(needs),
+            Self::Types(_) => {}
+            Self::All(nodes) | Self::Any(nodes) | Self::None(nodes) => {
+                nodes.iter().for_each(|node| node.add_needs(needs));
+            }
+        }
+    }
+
+    fn matches(&self, event: &Event, document: &Value) -> Result<bool, EvalError> {
+        match self {
+            Self::Expression(predicate) => predicate.holds(document),
             Self::Types(globs) => Ok(globs.is_match(event.kind())),
-            Self::All(nodes) => nodes.iter().try_fold(true, |all, node| Ok(all && node.matches(event)?)),
-            Self::Any(nodes) => any(nodes, event),
-            Self::None(nodes) => any(nodes, event).map(|any| !any),
+            Self::All(nodes) => nodes.iter().try_fold(true, |all, node| Ok(all && node.matches(event, document)?)),
+            Self::Any(nodes) => any(nodes, event, document),
+            Self::None(nodes) => any(nodes, event, document).map(|any| !any),
         }
     }
 }
 
-fn any(nodes: &[Node], event: &Event) -> Result<bool, EvalError> {
-    nodes.iter().try_fold(false, |any, node| Ok(any || node.matches(event)?))
+fn any(nodes: &[Node], event: &Event, document: &Value) -> Result<bool, EvalError> {
+    nodes.iter().try_fold(false, |any, node| Ok(any || node.matches(event, document)?))
 }
 
 fn node(filter: &At<file::Filter>, problems: &mut Problems) -> Option<Node> {
@@ -212,7 +244,7 @@ mod tests {
     use crate::config::load::{self, FixedSurroundings};
     use crate::model::sample;
 
-    fn event(kind: &str, data: serde_json::Value) -> Event {
+    fn event(kind: &str, data: Value) -> Event {
         Event::new(sample::attributes("r", kind), sample::request("").into(), 0..0, data)
     }
 
@@ -226,7 +258,7 @@ mod tests {
         (filter, problems.sorted())
     }
 
-    fn lets_through(entry: &str, kind: &str, data: serde_json::Value) -> bool {
+    fn lets_through(entry: &str, kind: &str, data: Value) -> bool {
         let (filter, problems) = compile(entry);
         assert!(problems.is_empty(), "{problems:?}");
         filter.unwrap().matches(&event(kind, data)).unwrap()

@@ -1,6 +1,8 @@
 //! A route without a provider: a CloudEvents request for what it is (CloudEvents 1.0, HTTP protocol binding 1.0.2,
 //! section 3), any other JSON by `$.type` and `$.id`.
 
+use std::ops::Range;
+
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -9,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::media::Media;
 use super::spans::Spans;
 use super::{Draft, MAX_EVENTS, NotAnEvent, attributes, parse};
-use crate::expr::{Step, as_text};
+use crate::expr::{Needs, Query, Step, as_text};
 use crate::pipeline::Received;
 
 /// The events of a request.
@@ -28,30 +30,37 @@ pub(super) fn read(received: &Received) -> Result<Vec<Draft>, NotAnEvent> {
 
 /// Section 3.2, structured content mode.
 fn structured(received: &Received) -> Result<Draft, NotAnEvent> {
-    let mut body = parse(&received.body)?;
-    let mut spans = spans(received)?;
-    object(&mut body, &[], &mut spans)
+    let mut needs = Needs::members(&["specversion", "id", "type", "source", "subject", "time", "data_base64"]);
+    let mark = Query::parse("$.data").ok().and_then(|data| needs.mark(&data));
+    match needs.read(&received.body) {
+        Some(read) => object(&read.value, || mark.and_then(|mark| read.marks.get(mark).cloned().flatten())),
+        None => {
+            let body = parse(&received.body)?;
+            let mut spans = spans(received)?;
+            object(&body, || spans.range(&[Step::Name("data".to_owned())]))
+        }
+    }
 }
 
 /// Section 3.3, batched content mode.
 fn batch(received: &Received) -> Result<Vec<Draft>, NotAnEvent> {
-    let mut body = parse(&received.body)?;
+    let body = parse(&received.body)?;
     let mut spans = spans(received)?;
     let none = || NotAnEvent::NoEvents { looked_at: "$[*]".to_owned() };
-    let events = body.as_array_mut().ok_or_else(none)?;
+    let events = body.as_array().ok_or_else(none)?;
     match events.len() {
         0 => Err(none()),
         n if n > MAX_EVENTS => Err(NotAnEvent::TooManyEvents { limit: MAX_EVENTS }),
         _ => events
-            .iter_mut()
+            .iter()
             .enumerate()
-            .map(|(index, event)| object(event, &[Step::Index(index)], &mut spans))
+            .map(|(index, event)| object(event, || spans.range(&[Step::Index(index), Step::Name("data".to_owned())])))
             .collect(),
     }
 }
 
-/// One event in the JSON format (CloudEvents 1.0, JSON event format 1.0.2).
-fn object(event: &mut Value, path: &[Step], spans: &mut Spans<'_>) -> Result<Draft, NotAnEvent> {
+/// One event in the JSON format (CloudEvents 1.0, JSON event format 1.0.2); `data` is where its `data` stands.
+fn object(event: &Value, data: impl FnOnce() -> Option<Range<usize>>) -> Result<Draft, NotAnEvent> {
     let text = |name: &str| event.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let required = |name: &'static str| text(name).ok_or_else(|| missing(name, format!("$.{name}")));
     if !required("specversion")?.starts_with("1.") {
@@ -60,21 +69,14 @@ fn object(event: &mut Value, path: &[Step], spans: &mut Spans<'_>) -> Result<Dra
     if event.get("data_base64").is_some() {
         return Err(missing("JSON data", "$.data (binary data in $.data_base64 is not taken)".to_owned()));
     }
-    let mut draft = Draft {
+    Ok(Draft {
         id: required("id")?.into(),
         kind: required("type")?.into(),
         subject: text("subject").map(Into::into),
         time: text("time").and_then(attributes::time),
         source: Some(required("source")?.into()),
-        data: 0..0,
-        value: Value::Null,
-    };
-    if let Some(data) = event.get_mut("data") {
-        let path: Vec<Step> = path.iter().cloned().chain([Step::Name("data".to_owned())]).collect();
-        draft.value = data.take();
-        draft.data = spans.range(&path).unwrap_or_default();
-    }
-    Ok(draft)
+        data: data().unwrap_or_default(),
+    })
 }
 
 /// Section 3.1, binary content mode.
@@ -92,8 +94,7 @@ fn binary(received: &Received) -> Result<Draft, NotAnEvent> {
         subject: header("ce-subject"),
         time: header("ce-time").and_then(|time| attributes::time(&time)),
         source: Some(required("source", "ce-source")?),
-        value: if empty { Value::Null } else { parse(&received.body)? },
-        data: if empty { 0..0 } else { spans(received)?.range(&[]).unwrap_or_default() },
+        data: if empty { 0..0 } else { read_body(received, &Needs::nothing())?.1 },
     })
 }
 
@@ -105,7 +106,7 @@ fn attribute(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
 }
 
 fn plain(received: &Received) -> Result<Draft, NotAnEvent> {
-    let body = parse(&received.body)?;
+    let (body, data) = read_body(received, &Needs::members(&["id", "type", "subject", "time"]))?;
     let text = |name: &str| {
         let value = body.get(name).filter(|value| value.is_string() || value.is_number())?;
         as_text(value).filter(|text| !text.is_empty()).map(Box::from)
@@ -117,9 +118,17 @@ fn plain(received: &Received) -> Result<Draft, NotAnEvent> {
         subject: text("subject"),
         time: text("time").and_then(|time: Box<str>| attributes::time(&time)),
         source: None,
-        data: spans(received)?.range(&[]).unwrap_or_default(),
-        value: body,
+        data,
     })
+}
+
+/// As much of the body as is needed, and where it stands without the white space around it.
+fn read_body(received: &Received, needs: &Needs) -> Result<(Value, Range<usize>), NotAnEvent> {
+    if let Some(read) = needs.read(&received.body) {
+        return Ok((read.value, read.range));
+    }
+    let body = parse(&received.body)?;
+    Ok((body, spans(received)?.range(&[]).unwrap_or_default()))
 }
 
 fn spans(received: &Received) -> Result<Spans<'_>, NotAnEvent> {

@@ -10,7 +10,7 @@ use super::media::Media;
 use super::spans::Spans;
 use super::{Draft, MAX_EVENTS, NotAnEvent, attributes, parse};
 use crate::config::{At, Problem, Problems, file};
-use crate::expr::{Choices, Query, RequestScope, Step};
+use crate::expr::{Choices, Needs, Pruned, Query, RequestScope, Step};
 use crate::pipeline::Received;
 
 /// A provider's `event:`, compiled.
@@ -25,6 +25,17 @@ pub(super) struct Mapping {
     data: Vec<Named<Query>>,
     require: Vec<Named<Query>>,
     attempt: Choices,
+    /// What of a body is looked at to make the one event in it. `None` where there may be several, or its data is not at a path of
+    /// names: then all of it is parsed.
+    single: Option<Single>,
+}
+
+/// How the one event of a request is read.
+#[derive(Debug)]
+struct Single {
+    needs: Needs,
+    /// The mark of each of `data`'s paths.
+    data: Vec<usize>,
 }
 
 /// Something compiled, with the text it was compiled from, for messages.
@@ -39,15 +50,6 @@ struct Element<'v> {
     value: &'v Value,
     envelope: &'v Value,
     path: Vec<Step>,
-}
-
-/// What is read of an element while the body is still borrowed.
-struct Read {
-    id: Box<str>,
-    kind: Box<str>,
-    subject: Option<Box<str>>,
-    time: Option<Box<str>>,
-    data: Vec<Step>,
 }
 
 // === impl Mapping ===
@@ -68,7 +70,7 @@ impl Mapping {
                 );
             }
         }
-        Some(Self {
+        let mut mapping = Self {
             batch: map.batch.as_ref().and_then(|text| query(text, problems)),
             split: queries(&map.split, problems),
             kind: choices(Some(&map.kind), problems),
@@ -78,7 +80,10 @@ impl Mapping {
             data,
             require: map.require.iter().filter_map(|text| query(text, problems)).collect(),
             attempt: attempt(map.attempt.as_ref(), problems),
-        })
+            single: None,
+        };
+        mapping.single = mapping.single();
+        Some(mapping)
     }
 
     /// Which attempt of the provider's a request is, where it says.
@@ -91,15 +96,41 @@ impl Mapping {
         if Media::of(&received.headers)? == Media::Other {
             return Err(NotAnEvent::MediaType);
         }
-        let mut body = parse(&received.body)?;
+        if let Some(single) = &self.single
+            && let Some(read) = single.needs.read(&received.body)
+        {
+            return Ok(vec![self.read_single(single, &read, received)?]);
+        }
+        let body = parse(&received.body)?;
         let mut spans = Spans::over(&received.body).ok_or(NotAnEvent::NotJson { line: 1, column: 0 })?;
         let elements = self.elements(&body)?;
-        let reads = elements
-            .iter()
-            .map(|element| self.element(element, received, &mut spans))
-            .collect::<Result<Vec<_>, _>>()?;
-        let alone = reads.len() == 1;
-        reads.into_iter().map(|read| draft(read, &mut body, alone, &mut spans)).collect()
+        elements.iter().map(|element| self.element(element, received, &mut spans)).collect()
+    }
+
+    fn single(&self) -> Option<Single> {
+        if self.batch.is_some() || !self.split.is_empty() {
+            return None;
+        }
+        let mut needs = Needs::nothing();
+        self.require.iter().for_each(|query| query.compiled.add_needs(&mut needs));
+        for choices in [Some(&self.kind), self.id.as_ref()].into_iter().flatten().map(|named| &named.compiled) {
+            choices.add_needs(&mut needs);
+        }
+        self.time.add_needs(&mut needs);
+        self.subject.add_needs(&mut needs);
+        let data = self.data.iter().map(|query| needs.mark(&query.compiled)).collect::<Option<_>>()?;
+        Some(Single { needs, data })
+    }
+
+    fn read_single(&self, single: &Single, read: &Pruned, received: &Received) -> Result<Draft, NotAnEvent> {
+        self.check_required(&read.value)?;
+        let data = if single.data.is_empty() {
+            read.range.clone()
+        } else {
+            let mut found = single.data.iter().filter_map(|mark| read.marks.get(*mark).cloned().flatten());
+            found.next().ok_or_else(|| self.no_data())?
+        };
+        self.draft(&read.value, &read.value, received, data, || Some(read.range.clone()))
     }
 
     fn elements<'v>(&self, body: &'v Value) -> Result<Vec<Element<'v>>, NotAnEvent> {
@@ -147,31 +178,48 @@ impl Mapping {
         Err(NotAnEvent::NoEvents { looked_at: texts(&self.split) })
     }
 
-    fn element(&self, element: &Element<'_>, received: &Received, spans: &mut Spans<'_>) -> Result<Read, NotAnEvent> {
+    fn element(&self, element: &Element<'_>, received: &Received, spans: &mut Spans<'_>) -> Result<Draft, NotAnEvent> {
+        self.check_required(element.value)?;
+        let data = spans.range(&self.data(element)?).unwrap_or_default();
+        self.draft(element.value, element.envelope, received, data, || spans.range(&element.path))
+    }
+
+    fn check_required(&self, element: &Value) -> Result<(), NotAnEvent> {
         for query in &self.require {
-            if query.compiled.first(element.value, element.value)?.is_none() {
+            if query.compiled.first(element, element)?.is_none() {
                 return Err(NotAnEvent::Missing { what: "required part", looked_at: query.text.clone() });
             }
         }
-        let data = self.data(element)?;
-        let range = spans.range(&data).unwrap_or_default();
+        Ok(())
+    }
+
+    /// An event whose data stands at `data`. `place` is where its element does, which is asked where the id is made of that.
+    fn draft(
+        &self,
+        element: &Value,
+        envelope: &Value,
+        received: &Received,
+        data: Range<usize>,
+        place: impl FnOnce() -> Option<Range<usize>>,
+    ) -> Result<Draft, NotAnEvent> {
         let scope = RequestScope {
-            json: Some(element.value),
-            envelope: Some(element.envelope),
-            data: received.body.get(range).unwrap_or_default(),
+            json: Some(element),
+            envelope: Some(envelope),
+            data: received.body.get(data.clone()).unwrap_or_default(),
             ..received.scope()
         };
         let kind = require("type", &self.kind, &scope)?;
         let id = match &self.id {
             Some(id) => require("id", id, &scope)?.into(),
-            None => self.default_id(&kind, received, spans.range(&element.path)),
+            None => self.default_id(&kind, received, place()),
         };
         let text = |choices: &Choices| choices.choose(&scope);
-        Ok(Read {
+        Ok(Draft {
             subject: text(&self.subject)?.map(|subject| subject.into()),
             time: text(&self.time)?.and_then(|time| attributes::time(&time)),
             kind: kind.into(),
             id,
+            source: None,
             data,
         })
     }
@@ -185,7 +233,11 @@ impl Mapping {
                 return Ok(element.path.iter().cloned().chain(found.path).collect());
             }
         }
-        Err(NotAnEvent::Missing { what: "data", looked_at: texts(&self.data) })
+        Err(self.no_data())
+    }
+
+    fn no_data(&self) -> NotAnEvent {
+        NotAnEvent::Missing { what: "data", looked_at: texts(&self.data) }
     }
 
     /// All of the element counts, not what becomes its data alone: two that differ must not be taken for one.
@@ -208,29 +260,6 @@ fn require<'a>(
 ) -> Result<Cow<'a, str>, NotAnEvent> {
     let missing = || NotAnEvent::Missing { what, looked_at: choices.text.clone() };
     choices.compiled.choose(scope)?.ok_or_else(missing)
-}
-
-fn draft(read: Read, body: &mut Value, alone: bool, spans: &mut Spans<'_>) -> Result<Draft, NotAnEvent> {
-    let range = spans.range(&read.data).unwrap_or_default();
-    let part = at(body, &read.data);
-    // The only event of a request takes its data out of the parsed body; of several each gets a copy.
-    let value = if alone { part.map(Value::take) } else { part.map(|part| part.clone()) };
-    Ok(Draft {
-        id: read.id,
-        kind: read.kind,
-        subject: read.subject,
-        time: read.time,
-        source: None,
-        data: range,
-        value: value.unwrap_or_default(),
-    })
-}
-
-fn at<'v>(body: &'v mut Value, path: &[Step]) -> Option<&'v mut Value> {
-    path.iter().try_fold(body, |value, step| match step {
-        Step::Name(name) => value.get_mut(name),
-        Step::Index(index) => value.get_mut(*index),
-    })
 }
 
 fn query(text: &At<String>, problems: &mut Problems) -> Option<Named<Query>> {

@@ -114,7 +114,6 @@ struct Draft {
     /// The sender's own `source`, where the request is a CloudEvents one.
     source: Option<Box<str>>,
     data: Range<usize>,
-    value: Value,
 }
 
 // === impl Normalizer ===
@@ -201,7 +200,7 @@ impl Normalizer {
             provider: Arc::clone(&self.provider),
             route: Arc::clone(&self.route),
         };
-        let event = Event::new(attributes, Arc::clone(request), draft.data, draft.value);
+        let event = Event::unparsed(attributes, Arc::clone(request), draft.data);
         Occurrence { event: Arc::new(event), key }
     }
 }

@@ -1,0 +1,318 @@
+//! Which parts of a document expressions look at.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::Query;
+use super::jsonpath::{Hop, Logical, Operand, Path, Pattern, Segment, Selector, Steps};
+use super::pruned;
+
+/// Which parts of a document expressions look at: what else is in its text need not be kept as it is read.
+///
+/// It may name more than they look at, never less: over what was kept each of them has the value, and the price, that it
+/// has over all of the document.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// All of it.
+    pub(super) whole: bool,
+    /// Members of an object.
+    pub(super) names: Vec<(Box<str>, Self)>,
+    /// All of it, where it is an object.
+    pub(super) object: bool,
+    /// Every element of an array.
+    pub(super) each: Option<Box<Self>>,
+    /// The number under which is told where it stands.
+    pub(super) mark: Option<usize>,
+    /// How many marks there are in it; at the root alone.
+    marks: usize,
+}
+
+/// A document as far as it was needed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pruned {
+    /// The document. What was not needed is not in it, or null.
+    pub value: Value,
+    /// Where in the text it stands, without the white space around it.
+    pub range: Range<usize>,
+    /// Where each part stands that was marked; `None` where there is none.
+    pub marks: Vec<Option<Range<usize>>>,
+}
+
+// === impl Needs ===
+
+impl Needs {
+    /// Nothing.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self { whole: false, names: Vec::new(), object: false, each: None, mark: None, marks: 0 }
+    }
+
+    /// The members `names` of the document.
+    #[must_use]
+    pub fn members(names: &[&str]) -> Self {
+        let mut needs = Self::nothing();
+        names.iter().for_each(|name| needs.name(name).whole = true);
+        needs
+    }
+
+    /// Marks what a query finds, to be told where it stands: the number of the mark. `None` where the query does not lead
+    /// through names alone.
+    pub fn mark(&mut self, query: &Query) -> Option<usize> {
+        let Steps::Singular(hops) = &query.path().steps else { return None };
+        let names: Vec<&str> = hops.iter().map(Hop::name).collect::<Option<_>>()?;
+        let number = self.marks;
+        let node = names.into_iter().fold(&mut *self, |node, name| node.name(name));
+        if let Some(known) = node.mark {
+            return Some(known);
+        }
+        node.mark = Some(number);
+        self.marks = number + 1;
+        Some(number)
+    }
+
+    /// Reads these parts of a JSON text. `None` where it is not one, or says something that is left to a parser that keeps
+    /// all of it: what this reads, serde_json reads with the same result.
+    #[must_use]
+    pub fn read(&self, text: &[u8]) -> Option<Pruned> {
+        pruned::read(text, self, self.marks)
+    }
+
+    /// Whether that is nothing.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        !self.whole && self.names.is_empty() && !self.object && self.each.is_none() && self.mark.is_none()
+    }
+
+    /// What it is of an event's document: `None` for all of it.
+    pub(super) fn by_name(&self) -> Option<&[(Box<str>, Self)]> {
+        (!self.whole && !self.object).then_some(&*self.names)
+    }
+
+    /// What is needed of a member.
+    pub(super) fn of(&self, name: &str) -> Option<&Self> {
+        self.names.iter().find(|(known, _)| **known == *name).map(|(_, needs)| needs)
+    }
+
+    /// The marks in it.
+    pub(super) fn for_each_mark(&self, act: &mut impl FnMut(usize)) {
+        self.mark.into_iter().for_each(&mut *act);
+        self.names.iter().for_each(|(_, needs)| needs.for_each_mark(act));
+    }
+
+    /// Adds what a query looks at, wherever it starts.
+    pub(super) fn add_path(&mut self, path: &Path) {
+        match &path.steps {
+            Steps::Singular(hops) => hops.iter().fold(self, Self::hop).whole = true,
+            Steps::Many(segments) if segments.iter().any(Segment::has_filter) => self.whole = true,
+            Steps::Many(segments) => self.add_segments(segments),
+        }
+    }
+
+    /// Adds what a condition looks at.
+    pub(super) fn add_logical(&mut self, logical: &Logical) {
+        match logical {
+            Logical::Or(parts) | Logical::And(parts) => parts.iter().for_each(|part| self.add_logical(part)),
+            Logical::Not(inner) => self.add_logical(inner),
+            Logical::Exists(path) => self.add_path(path),
+            Logical::Compare(comparison) => {
+                self.add_operand(&comparison.left);
+                self.add_operand(&comparison.right);
+            }
+            Logical::Matches { subject, pattern } => {
+                self.add_operand(subject);
+                if let Pattern::Dynamic { source, .. } = pattern {
+                    self.add_operand(source);
+                }
+            }
+        }
+    }
+
+    fn add_operand(&mut self, operand: &Operand) {
+        match operand {
+            Operand::Literal(_) => {}
+            Operand::Query(path) | Operand::Count(path) | Operand::ValueOf(path) => self.add_path(path),
+            Operand::Length(inner) => self.add_operand(inner),
+        }
+    }
+
+    /// Without filters: what those look at may be anywhere.
+    fn add_segments(&mut self, segments: &[Segment]) {
+        let Some((first, rest)) = segments.split_first() else {
+            self.whole = true;
+            return;
+        };
+        let Segment::Child(selectors) = first else {
+            self.whole = true;
+            return;
+        };
+        for selector in selectors {
+            match selector {
+                Selector::Hop(hop) => self.hop(hop).add_segments(rest),
+                Selector::Slice { .. } => self.each().add_segments(rest),
+                Selector::Wildcard | Selector::Filter(_) => {
+                    self.object = true;
+                    self.each().add_segments(rest);
+                }
+            }
+        }
+    }
+
+    fn hop(&mut self, hop: &Hop) -> &mut Self {
+        match hop {
+            Hop::Name(name) => self.name(name),
+            Hop::Index(_) => self.each(),
+        }
+    }
+
+    fn name(&mut self, name: &str) -> &mut Self {
+        let at = self.names.iter().position(|(known, _)| **known == *name).unwrap_or_else(|| {
+            self.names.push((name.into(), Self::nothing()));
+            self.names.len() - 1
+        });
+        #[expect(clippy::indexing_slicing, reason = "it was found there, or put there")]
+        &mut self.names[at].1
+    }
+
+    fn each(&mut self) -> &mut Self {
+        self.each.get_or_insert_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::expr::arbitrary::{json_value, small_query};
+    use crate::expr::{Predicate, Template};
+
+    /// A text with what generators of values never make: equal names, escapes, white space, numbers as they come.
+    fn json_text() -> impl Strategy<Value = String> {
+        let scalar = prop::sample::select(vec![
+            "null",
+            "true",
+            "1",
+            "-0",
+            "1.50",
+            "1e3",
+            "18446744073709551616",
+            r#""""#,
+            r#""a\u0062\n""#,
+            r#""\ud83d\ude00""#,
+            r#""é""#,
+            "1e999",
+            r#""\ud83d""#,
+            "01",
+            "nul",
+            "\"\n\"",
+            "",
+            "1.",
+            r#""\x""#,
+        ]);
+        let sound = prop::sample::select(vec!["null", "false", "2", "1.25", r#""a""#, r#""b\"c""#]);
+        let leaf = prop_oneof![1 => scalar, 8 => sound].prop_map(str::to_owned);
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            let name = prop::sample::select(vec!["a", "b", "c", r"\u0061", "d", "$serde_json::private::RawValue"]);
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|list| format!("[ {}]", list.join(" ,\t"))),
+                prop::collection::vec((name, inner), 0..4).prop_map(|members| {
+                    let members: Vec<String> =
+                        members.into_iter().map(|(name, value)| format!("\"{name}\" :{value}")).collect();
+                    format!("{{{}\n}}", members.join(","))
+                }),
+            ]
+        })
+    }
+
+    fn full(text: &[u8]) -> Option<Value> {
+        serde_json::from_slice(text).ok()
+    }
+
+    #[test]
+    fn only_what_is_needed_is_kept() {
+        let mut needs = Needs::members(&["id"]);
+        Query::parse("$.a.list[*].n").unwrap().add_needs(&mut needs);
+        let mark = needs.mark(&Query::parse("$.a.b").unwrap()).unwrap();
+        let text = br#" {"id": 1, "x": [1e2], "a": {"b": {"c": 1}, "list": [{"n": 1, "m": 2}, 3], "y": "\u00e9"}} "#;
+        let read = needs.read(text).unwrap();
+        assert_eq!(read.value.to_string(), r#"{"id":1,"a":{"b":{},"list":[{"n":1},null]}}"#);
+        assert_eq!(read.range, 1..text.len() - 1);
+        assert_eq!(read.marks[mark].clone().map(|range| &text[range]), Some(&br#"{"c": 1}"#[..]));
+    }
+
+    #[test]
+    fn of_equal_names_the_last_is_marked_and_kept() {
+        let mut needs = Needs::nothing();
+        Query::parse("$.a.x").unwrap().add_needs(&mut needs);
+        needs.mark(&Query::parse("$.a.x").unwrap()).unwrap();
+        let range = |text: &str| needs.read(text.as_bytes()).unwrap().marks[0].clone();
+        assert_eq!(range(r#"{"a":{"x":1},"a":{"x":2}}"#), Some(22..23));
+        assert_eq!(range(r#"{"a":{"x":1},"a":{"y":2}}"#), None);
+        assert_eq!(range(r#"{"a":{"x":1},"\u0061":5}"#), None);
+    }
+
+    #[test]
+    fn what_nests_as_deep_as_the_parser_allows_is_read_and_nothing_deeper() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        for depth in [1, 126, 127, 128, 129, 100_000] {
+            let text = nested(depth);
+            assert_eq!(Needs::nothing().read(text.as_bytes()).is_some(), full(text.as_bytes()).is_some(), "{depth}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_json_and_what_is_json_is_read(text in json_text(), whole: bool) {
+            let mut needs = Needs::nothing();
+            needs.whole = whole;
+            let (read, full) = (needs.read(text.as_bytes()), full(text.as_bytes()));
+            let special = text.contains("RawValue");
+            match (read, full) {
+                (Some(read), Some(full)) if whole => prop_assert_eq!(read.value.to_string(), full.to_string()),
+                (Some(_), full) => prop_assert!(full.is_some(), "serde_json refuses {}", text),
+                (None, full) => prop_assert!(full.is_none() || special, "serde_json reads {}", text),
+            }
+        }
+
+        #[test]
+        fn no_bytes_are_read_that_serde_json_refuses(
+            text in json_text(), at: prop::sample::Index, byte: u8, cut: prop::sample::Index,
+        ) {
+            let mut bytes = text.into_bytes();
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            bytes.truncate(cut.index(bytes.len()) + 1);
+            prop_assert!(Needs::nothing().read(&bytes).is_none() || full(&bytes).is_some(), "{:?}", bytes);
+        }
+
+        #[test]
+        fn a_query_finds_the_same_in_what_is_kept(text in json_text(), value in json_value(), query in small_query()) {
+            let query = Query::parse(&query).unwrap();
+            let mut needs = Needs::nothing();
+            query.add_needs(&mut needs);
+            for text in [text, value.to_string(), format!(" {value:#}\n")] {
+                let Some(full) = full(text.as_bytes()) else { continue };
+                let Some(kept) = needs.read(text.as_bytes()) else { continue };
+                let texts = |found: Result<Vec<&Value>, _>| found.map(|found| Value::from_iter(found.into_iter().cloned()).to_string());
+                prop_assert_eq!(texts(query.all(&kept.value, &kept.value)), texts(query.all(&full, &full)), "{}", text);
+            }
+        }
+
+        #[test]
+        fn a_predicate_and_a_template_say_the_same_over_what_is_kept(value in json_value(), query in small_query()) {
+            let predicate = Predicate::parse(&format!("count({query}) > 1 || !$.a && @.b == 1")).unwrap();
+            let template = Template::compile(&serde_json::json!({ "x": query, "y": "$.a[*]", "each": { "$each": "$.b", "$do": "@.a" } })).unwrap();
+            let (mut one, mut other) = (Needs::nothing(), Needs::nothing());
+            predicate.add_needs(&mut one);
+            template.add_needs(&mut other);
+            let text = value.to_string();
+            let kept = |needs: &Needs| needs.read(text.as_bytes()).unwrap().value;
+            prop_assert_eq!(predicate.holds(&kept(&one)), predicate.holds(&value));
+            prop_assert_eq!(template.render(&kept(&other)), template.render(&value));
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Reads as much of a JSON text as is needed, and checks all of it.
+//!
+//! What is not needed is gone through once and takes no memory. The grammar is that of serde_json, whose word is the last:
+//! where this reader gives up it is asked, so that it may be stricter and must never be laxer.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde_json::{Map, Number, Value};
+
+use super::needs::{Needs, Pruned};
+
+/// How deep lists and objects may nest: as deep as in serde_json.
+const DEEPEST: u8 = 127;
+/// A number without an exponent and with fewer digits than this is a double's. serde_json refuses one that is none.
+const SURELY_A_DOUBLE: usize = 300;
+/// serde_json takes an object that begins with this name for something else.
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+/// A byte in each place of eight.
+const EACH_BYTE: u64 = u64::MAX / 255;
+
+static NOTHING: Needs = Needs::nothing();
+
+/// Reads a text as far as `needs` says, which has so many marks.
+pub(super) fn read(text: &[u8], needs: &Needs, marks: usize) -> Option<Pruned> {
+    let text = std::str::from_utf8(text).ok()?;
+    let mut reader = Reader { text, at: 0, depth: 0, marks: vec![None; marks] };
+    reader.token()?;
+    let from = reader.at;
+    let value = reader.value(needs, false)?;
+    let range = from..reader.at;
+    reader.token().is_none().then_some(Pruned { value, range, marks: reader.marks })
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+    depth: u8,
+    marks: Vec<Option<Range<usize>>>,
+}
+
+/// A string as it stands in the text, without its quotes.
+struct Quoted<'t> {
+    inner: &'t str,
+    escaped: bool,
+}
+
+// === impl Reader ===
+
+impl<'t> Reader<'t> {
+    /// One value; all of it is kept where it is `whole`.
+    fn value(&mut self, needs: &Needs, whole: bool) -> Option<Value> {
+        let whole = whole || needs.whole;
+        let first = self.token()?;
+        let from = self.at;
+        let value = match first {
+            b'{' => self.nested(|reader| reader.object(needs, whole))?,
+            b'[' => self.nested(|reader| reader.array(needs, whole))?,
+            b'"' => {
+                let quoted = self.quoted()?;
+                if whole { Value::String(quoted.text()?.into_owned()) } else { Value::Null }
+            }
+            b'-' | b'0'..=b'9' => {
+                let number = self.number()?;
+                if whole { Value::Number(serde_json::from_str(number).ok()?) } else { Value::Null }
+            }
+            b't' => self.word("true").map(|()| Value::Bool(true))?,
+            b'f' => self.word("false").map(|()| Value::Bool(false))?,
+            _ => self.word("null").map(|()| Value::Null)?,
+        };
+        if let Some(slot) = needs.mark.and_then(|mark| self.marks.get_mut(mark)) {
+            *slot = Some(from..self.at);
+        }
+        Some(value)
+    }
+
+    fn object(&mut self, needs: &Needs, whole: bool) -> Option<Value> {
+        let whole = whole || needs.object;
+        let mut members = Map::new();
+        let mut more = self.opens(b'}')?;
+        let mut first = true;
+        while more {
+            let name = self.name()?.text()?;
+            if std::mem::take(&mut first) && name == RAW_VALUE {
+                return None;
+            }
+            match needs.of(&name) {
+                Some(needs) => {
+                    // Of two equal names the last counts, and nothing of the first.
+                    needs.for_each_mark(&mut |mark| self.marks.get_mut(mark).into_iter().for_each(|slot| *slot = None));
+                    let value = self.value(needs, whole)?;
+                    members.insert(name.into_owned(), value);
+                }
+                None if whole => {
+                    let value = self.value(&NOTHING, true)?;
+                    members.insert(name.into_owned(), value);
+                }
+                None => self.skip()?,
+            }
+            more = self.goes_on(b'}')?;
+        }
+        Some(Value::Object(members))
+    }
+
+    fn array(&mut self, needs: &Needs, whole: bool) -> Option<Value> {
+        let each = needs.each.as_deref().or(whole.then_some(&NOTHING));
+        let mut elements = Vec::new();
+        let mut more = self.opens(b']')?;
+        while more {
+            match each {
+                Some(each) => elements.push(self.value(each, whole)?),
+                None => self.skip()?,
+            }
+            more = self.goes_on(b']')?;
+        }
+        Some(if each.is_some() { Value::Array(elements) } else { Value::Null })
+    }
+
+    /// Goes through one value of which nothing is needed.
+    fn skip(&mut self) -> Option<()> {
+        match self.token()? {
+            b'"' => self.quoted().map(drop),
+            b'{' => self.nested(|reader| reader.skip_nested(true)),
+            b'[' => self.nested(|reader| reader.skip_nested(false)),
+            b'-' | b'0'..=b'9' => self.number().map(drop),
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            _ => self.word("null"),
+        }
+    }
+
+    fn skip_nested(&mut self, is_object: bool) -> Option<()> {
+        let end = if is_object { b'}' } else { b']' };
+        let mut more = self.opens(end)?;
+        let mut first = is_object;
+        while more {
+            if is_object {
+                let name = self.name()?;
+                if std::mem::take(&mut first) && (name.escaped || name.inner == RAW_VALUE) {
+                    (name.text()? != RAW_VALUE).then_some(())?;
+                }
+            }
+            self.skip()?;
+            more = self.goes_on(end)?;
+        }
+        Some(())
+    }
+
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        if self.depth == DEEPEST {
+            return None;
+        }
+        self.depth += 1;
+        let value = read(self)?;
+        self.depth -= 1;
+        Some(value)
+    }
+
+    /// Goes into a list or an object. Whether there is something in it.
+    fn opens(&mut self, end: u8) -> Option<bool> {
+        self.at += 1;
+        let empty = self.token()? == end;
+        self.at += usize::from(empty);
+        Some(!empty)
+    }
+
+    /// Goes behind a part of a list or an object. Whether another follows.
+    fn goes_on(&mut self, end: u8) -> Option<bool> {
+        let byte = self.token()?;
+        self.at += 1;
+        (byte == b',' || byte == end).then_some(byte == b',')
+    }
+
+    /// The name of a member, and the colon behind it.
+    fn name(&mut self) -> Option<Quoted<'t>> {
+        (self.token()? == b'"').then_some(())?;
+        let name = self.quoted()?;
+        (self.token()? == b':').then_some(())?;
+        self.at += 1;
+        Some(name)
+    }
+
+    /// A string whose escapes stand for characters. A quote is next.
+    fn quoted(&mut self) -> Option<Quoted<'t>> {
+        self.at += 1;
+        let from = self.at;
+        let mut escaped = false;
+        loop {
+            self.at += plain(self.rest());
+            match self.peek()? {
+                b'"' => break,
+                b'\\' => self.escape()?,
+                _ => return None,
+            }
+            escaped = true;
+        }
+        let inner = self.text.get(from..self.at)?;
+        self.at += 1;
+        Some(Quoted { inner, escaped })
+    }
+
+    fn escape(&mut self) -> Option<()> {
+        self.at += 1;
+        let byte = self.peek()?;
+        self.at += 1;
+        match byte {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
+            b'u' => match self.code_unit()? {
+                0xd800..=0xdbff => {
+                    self.word("\\u")?;
+                    matches!(self.code_unit()?, 0xdc00..=0xdfff).then_some(())
+                }
+                0xdc00..=0xdfff => None,
+                _ => Some(()),
+            },
+            _ => None,
+        }
+    }
+
+    fn code_unit(&mut self) -> Option<u16> {
+        let digits = self.text.get(self.at..self.at + 4)?;
+        self.at += 4;
+        digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
+    }
+
+    /// A number as it stands in the text, within what serde_json takes for one.
+    fn number(&mut self) -> Option<&'t str> {
+        let from = self.at;
+        self.at += usize::from(self.peek()? == b'-');
+        let leading_zero = self.peek()? == b'0';
+        let whole = self.digits()?;
+        if leading_zero && whole > 1 {
+            return None;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        let exponent = matches!(self.peek(), Some(b'e' | b'E'));
+        if exponent {
+            self.at += 1;
+            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        let number = self.text.get(from..self.at)?;
+        if exponent || number.len() >= SURELY_A_DOUBLE {
+            serde_json::from_str::<Number>(number).ok()?;
+        }
+        Some(number)
+    }
+
+    fn digits(&mut self) -> Option<usize> {
+        let rest = self.rest();
+        let count = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        self.at += count;
+        (count > 0).then_some(count)
+    }
+
+    fn word(&mut self, word: &str) -> Option<()> {
+        let found = self.rest().starts_with(word.as_bytes());
+        self.at += word.len();
+        found.then_some(())
+    }
+
+    /// The next byte that is no white space.
+    #[inline]
+    fn token(&mut self) -> Option<u8> {
+        loop {
+            match self.peek()? {
+                b' ' | b'\n' | b'\t' | b'\r' => self.at += 1,
+                byte => return Some(byte),
+            }
+        }
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    #[inline]
+    fn rest(&self) -> &'t [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+}
+
+// === impl Quoted ===
+
+impl<'t> Quoted<'t> {
+    fn text(&self) -> Option<Cow<'t, str>> {
+        if !self.escaped {
+            return Some(Cow::Borrowed(self.inner));
+        }
+        serde_json::from_str(&format!("\"{}\"", self.inner)).ok().map(Cow::Owned)
+    }
+}
+
+/// How many bytes stand before the first quote, backslash or control character: eight at a time.
+#[inline]
+fn plain(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        // The lowest high bit that is set is right; one above it may be wrong by a borrow.
+        let below = |word: u64, least: u8| word.wrapping_sub(EACH_BYTE * u64::from(least)) & !word;
+        let is = |byte: u8| below(word ^ (EACH_BYTE * u64::from(byte)), 1);
+        let found = (below(word, 0x20) | is(b'"') | is(b'\\')) & (EACH_BYTE << 7);
+        if found != 0 {
+            return bytes.len() - rest.len() + (found.trailing_zeros() / 8) as usize;
+        }
+        rest = after;
+    }
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    bytes.len() - rest.len() + rest.iter().position(special).unwrap_or(rest.len())
+}
