@@ -1,18 +1,20 @@
 //! One request, from its head to its answer: the intake half of the line, stage by stage.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{Method, Request, Response, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
-use tokio::task::JoinError;
-use uuid::{NoContext, Uuid};
+use uuid::Builder;
 
+use super::finished::Finished;
 use super::rescue::{self, Refusal};
 use super::shared::Shared;
-use crate::model::{RequestId, Timestamp};
+use crate::model::{Event, RequestId, Timestamp};
 use crate::pipeline::enqueue::{Origin, Wanted, enqueue};
 use crate::pipeline::handshake::Moment;
 use crate::pipeline::normalize::{Normalized, NotAnEvent};
@@ -64,17 +66,12 @@ pub(super) async fn exchange(
     };
     // A client that hangs up takes this future with it, but not the deliveries that are on their way to the disk: they
     // must come to their lanes still.
-    let storing = tokio::spawn(store(Arc::clone(shared), Arc::clone(route), normalized, now, share));
-    storing.await.unwrap_or_else(|broken| Err(Refusal::Unavailable(broken_off(&broken))))
-}
-
-/// Why storing came to no end: whoever is on call must not take a mistake of ours for a stop.
-fn broken_off(error: &JoinError) -> QueueError {
-    if error.is_panic() {
-        QueueError::Store { detail: "storing a request panicked: please report what stands above".to_owned() }
-    } else {
-        QueueError::Closed
-    }
+    let storing = Finished::new(store(Arc::clone(shared), Arc::clone(route), normalized, now, share));
+    // Whoever is on call must not take a mistake of ours for a stop.
+    AssertUnwindSafe(storing).catch_unwind().await.unwrap_or_else(|_| {
+        let detail = "storing a request panicked: please report what stands above".to_owned();
+        Err(Refusal::Unavailable(QueueError::Store { detail }))
+    })
 }
 
 fn verify(shared: &Shared, route: &Route, received: Received) -> Result<Verified, Refusal> {
@@ -111,7 +108,7 @@ async fn store(
     now: Timestamp,
     _share: BodyShare,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
-    let ids: Vec<String> = normalized.events.iter().map(|occurrence| occurrence.event.id().to_owned()).collect();
+    let events: Vec<Arc<Event>> = normalized.events.iter().map(|occurrence| Arc::clone(&occurrence.event)).collect();
     let mut outcomes = Outcomes::default();
     let mut wanted = Vec::with_capacity(normalized.events.len());
     for occurrence in normalized.events {
@@ -128,7 +125,7 @@ async fn store(
     let origin = Origin {
         route: Arc::clone(&route.name),
         remember: route.remember,
-        tally: Tally { received: ids.len() as u64, filtered: outcomes.filtered, invalid: 0 },
+        tally: Tally { received: events.len() as u64, filtered: outcomes.filtered, invalid: 0 },
     };
     let appended = enqueue(&*shared.queue, normalized.request, wanted, origin, now).await?;
     shared.lanes.dispatch(appended.leases);
@@ -139,29 +136,44 @@ async fn store(
         }
     }
     outcomes.count(&shared, &route);
+    let ids: Vec<&str> = events.iter().map(|event| event.id()).collect();
     Ok(answer(&route, outcomes.ending(), &ids))
 }
 
-fn answer(route: &Route, ending: Ending, ids: &[String]) -> Response<Full<Bytes>> {
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let (status, body) = route.respond.render(ending, 202, &ids);
-    let body = body.unwrap_or_else(|| match ids.as_slice() {
-        [id] => json!({ "id": id }),
-        ids => json!({ "id": ids.first(), "ids": ids }),
-    });
-    json_response(status, &body)
+fn answer(route: &Route, ending: Ending, ids: &[&str]) -> Response<Full<Bytes>> {
+    let (status, body) = route.respond.render(ending, 202, ids);
+    match (body, ids) {
+        (Some(body), _) => json_response(status, &body),
+        (None, [id]) => respond(status, told_id(id)),
+        (None, ids) => json_response(status, &json!({ "id": ids.first(), "ids": ids })),
+    }
 }
 
-/// Version 7, so that ids sort by the time that the clock says.
+/// The answer to nearly every request, without a document in between.
+fn told_id(id: &str) -> Bytes {
+    let mut body = Vec::with_capacity(id.len() + 16);
+    body.extend_from_slice(b"{\"id\":");
+    // Text is always JSON, and a vector takes all of it.
+    let _ = serde_json::to_writer(&mut body, id);
+    body.push(b'}');
+    body.into()
+}
+
+/// Version 7, so that ids sort by the time that the clock says. It is no secret: random numbers of the process do, without
+/// asking the kernel for each.
 fn request_id(now: Timestamp) -> RequestId {
     let millis = u64::try_from(now.as_millis()).unwrap_or_default();
-    let nanos = u32::try_from(millis % 1000).unwrap_or_default() * 1_000_000;
-    RequestId(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, millis / 1000, nanos)))
+    let mut random = [0; 10];
+    fastrand::fill(&mut random);
+    RequestId(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
 }
 
 pub(super) fn json_response(status: u16, body: &Value) -> Response<Full<Bytes>> {
-    let bytes = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
-    let mut response = Response::new(Full::new(bytes));
+    respond(status, if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) })
+}
+
+fn respond(status: u16, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = rescue::status(status);
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     response

@@ -6,6 +6,7 @@ mod configuration;
 mod depth;
 mod destinations;
 mod exchange;
+mod finished;
 mod framing;
 pub mod ingress;
 mod jobs;
