@@ -182,7 +182,8 @@ impl LaneTask {
 
     fn attempt(&self, lease: Lease, held: Held, probe: Option<Probe>, under_way: &mut JoinSet<()>) {
         let workshop = Arc::clone(&self.workshop);
-        let attempt = settle::attempt(workshop, lease, probe, Arc::clone(&self.wake), self.stop.clone());
+        // In a box from the start: a task is moved as it is spawned and as it ends, and this is some thousand bytes.
+        let attempt = Box::pin(settle::attempt(workshop, lease, probe, Arc::clone(&self.wake), self.stop.clone()));
         under_way.spawn(async move {
             attempt.await;
             drop(held);

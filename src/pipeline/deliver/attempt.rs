@@ -103,9 +103,18 @@ impl Client {
             (StatusCode::UNAUTHORIZED, Some(tokens), Some(token)) => tokens.refused(token, now),
             _ => false,
         };
-        let mut secrets = target.secrets().to_vec();
-        secrets.extend(token.map(|token| token.secret.clone()));
-        let keep = if target.judge.is_some() { RESPONSE_LIMIT } else { excerpt::needed(&secrets) };
+        // Of a success that nobody judges nothing is shown.
+        let is_plain = response.status().is_success() && target.judge.is_none();
+        let mut secrets = Vec::new();
+        if !is_plain {
+            secrets.extend_from_slice(target.secrets());
+            secrets.extend(token.map(|token| token.secret.clone()));
+        }
+        let keep = match target.judge {
+            Some(_) => RESPONSE_LIMIT,
+            None if is_plain => 0,
+            None => excerpt::needed(&secrets),
+        };
         let answer = Answer::received(&read(response, keep, now).await, target, &secrets);
         if refused { answer.of_a_refused_token() } else { answer }
     }
@@ -120,7 +129,7 @@ async fn read(mut response: reqwest::Response, keep: usize, now: Timestamp) -> R
         match response.chunk().await {
             Ok(Some(chunk)) => {
                 let room = keep.saturating_sub(start.len());
-                start.extend(chunk.iter().take(room));
+                start.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
                 length = length.saturating_add(chunk.len());
                 if length > RESPONSE_LIMIT {
                     break None;
