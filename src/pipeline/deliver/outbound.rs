@@ -89,7 +89,7 @@ impl Outbound {
         target.fields.render(event, &mut headers)?.map_err(|name| OutboundError::Header { name })?;
         headers.insert(ATTEMPT, HeaderValue::from(number));
         // Hex digits: always a header value.
-        if let Ok(key) = HeaderValue::try_from(id.to_string()) {
+        if let Ok(key) = HeaderValue::try_from(hex::encode(id.as_bytes())) {
             headers.insert(IDEMPOTENCY_KEY, key);
         }
         Ok(Self { method: target.method.clone(), url, headers, body })
