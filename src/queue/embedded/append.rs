@@ -126,7 +126,7 @@ impl Appending<'_> {
     fn store(&mut self, new: &NewEvent, key: EventKey, wanted: &[&NewDelivery]) -> rusqlite::Result<()> {
         let event = self.desk.next_event()?;
         let request = self.request(event)?;
-        codec::insert_event(self.desk, event, request, key, &new.event)?;
+        codec::insert_event(&mut *self.desk.sql(codec::INSERT_EVENT)?, event, request, key, &new.event)?;
         self.insert_key(key, event, new.remember_until.map_or(0, Timestamp::as_millis))?;
         if new.key != new.event.id() {
             self.insert_key(EventKey::alias(&self.batch.route, new.event.id()), event, 0)?;
@@ -172,7 +172,7 @@ impl Appending<'_> {
         if let Some(row) = self.request {
             return Ok(row);
         }
-        codec::insert_request(self.desk, event, &self.batch.request)?;
+        codec::insert_request(&mut *self.desk.sql(codec::INSERT_REQUEST)?, event, &self.batch.request)?;
         self.request = Some(event);
         Ok(event)
     }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rusqlite::{Row, params};
+use rusqlite::{Row, Statement, params};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::desk::Desk;
 use super::sum::Sum;
 use crate::model::{Attempt, Attributes, DeliveryId, Event, EventKey, Outcome, Reason, Request, RequestId, Timestamp};
 
@@ -64,8 +63,18 @@ pub(super) enum CodecError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+/// What [`insert_request`] executes.
+pub(super) const INSERT_REQUEST: &str =
+    "INSERT INTO requests (row, id, received_at, method, path, query, path_params, headers, evidence, body, sum)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+
+/// What [`insert_event`] executes.
+pub(super) const INSERT_EVENT: &str = "INSERT INTO events
+     (row, request, key, id, source, type, subject, time, provider, route, data_start, data_length, sum)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+
 /// Stores a request.
-pub(super) fn insert_request(desk: &Desk, row: i64, request: &Request) -> rusqlite::Result<()> {
+pub(super) fn insert_request(insert: &mut Statement<'_>, row: i64, request: &Request) -> rusqlite::Result<()> {
     let (path_params, headers, evidence) =
         (json(&request.path_params)?, json(&request.headers)?, json(&request.evidence)?);
     let sum = Sum::default()
@@ -78,11 +87,7 @@ pub(super) fn insert_request(desk: &Desk, row: i64, request: &Request) -> rusqli
         .text(&headers)
         .text(&evidence)
         .bytes(&request.body);
-    desk.sql(
-        "INSERT INTO requests (row, id, received_at, method, path, query, path_params, headers, evidence, body, sum)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    )?
-    .execute(params![
+    insert.execute(params![
         row,
         request.id.0.as_bytes(),
         request.received_at.as_millis(),
@@ -99,18 +104,19 @@ pub(super) fn insert_request(desk: &Desk, row: i64, request: &Request) -> rusqli
 }
 
 /// Stores an event of the request in row `request`.
-pub(super) fn insert_event(desk: &Desk, row: i64, request: i64, key: EventKey, event: &Event) -> rusqlite::Result<()> {
+pub(super) fn insert_event(
+    insert: &mut Statement<'_>,
+    row: i64,
+    request: i64,
+    key: EventKey,
+    event: &Event,
+) -> rusqlite::Result<()> {
     let Attributes { id, source, kind, subject, time, provider, route } = event.attributes();
     let data = event.data_range();
     let (start, length) =
         (i64::try_from(data.start).unwrap_or(i64::MAX), i64::try_from(data.len()).unwrap_or(i64::MAX));
     let sum = event_sum(request, key.as_bytes(), event.attributes(), start, length);
-    desk.sql(
-        "INSERT INTO events
-         (row, request, key, id, source, type, subject, time, provider, route, data_start, data_length, sum)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-    )?
-    .execute(params![
+    insert.execute(params![
         row,
         request,
         key.as_bytes(),

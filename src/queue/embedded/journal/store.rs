@@ -1,6 +1,6 @@
 //! What is recent, brought to the tables.
 
-use rusqlite::params;
+use rusqlite::{Statement, params};
 
 use super::super::codec;
 use super::super::counts::Changes;
@@ -29,64 +29,79 @@ pub(in super::super) fn store(recent: &Recent, desk: &Desk, lenient: bool) -> ru
             Err(error) => return Err(error),
         }
     }
-    let mut request = None;
-    for (number, event) in &recent.events {
-        if request != Some(event.request) {
-            codec::insert_request(desk, event.request, event.event.request())?;
-            request = Some(event.request);
-        }
-        store_event(desk, *number, event)?;
-    }
+    store_events(recent, desk)?;
     store_keys(recent, desk)?;
     recent.changes.store(&desk.connection)?;
     Ok(ended)
 }
 
-fn store_event(desk: &Desk, number: i64, recent: &RecentEvent) -> rusqlite::Result<()> {
-    codec::insert_event(desk, number, recent.request, recent.key, &recent.event)?;
-    for (slot, delivery) in recent.deliveries.iter().enumerate() {
-        let Some(delivery) = delivery else { continue };
-        let row = slots(number).0 + i64::try_from(slot).unwrap_or(i64::MAX);
-        store_delivery(desk, row, recent.accepted_at, delivery)?;
+const INSERT_PENDING: &str = "INSERT INTO pending (row, id, lane, due_at, accepted_at, attempts, size, sum, history)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const INSERT_DONE: &str = "INSERT INTO done
+     (row, id, lane, accepted_at, attempts, size, sum, history, began_at, took, status, keep_until)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
+fn store_events(recent: &Recent, desk: &Desk) -> rusqlite::Result<()> {
+    let mut insert_request = desk.sql(codec::INSERT_REQUEST)?;
+    let mut insert_event = desk.sql(codec::INSERT_EVENT)?;
+    let (mut insert_pending, mut insert_done) = (desk.sql(INSERT_PENDING)?, desk.sql(INSERT_DONE)?);
+    let mut request = None;
+    for (number, event) in &recent.events {
+        if request != Some(event.request) {
+            codec::insert_request(&mut insert_request, event.request, event.event.request())?;
+            request = Some(event.request);
+        }
+        codec::insert_event(&mut insert_event, *number, event.request, event.key, &event.event)?;
+        for (row, delivery) in (slots(*number).0..).zip(&event.deliveries) {
+            match delivery {
+                Some(delivery) if delivery.made.is_some() => insert_done_row(&mut insert_done, row, event, delivery)?,
+                Some(delivery) => insert_pending_row(&mut insert_pending, row, event, delivery)?,
+                None => {}
+            }
+        }
     }
     Ok(())
 }
 
-fn store_delivery(desk: &Desk, row: i64, accepted_at: i64, delivery: &RecentDelivery) -> rusqlite::Result<()> {
-    let RecentDelivery { id, lane, size, due_at, history, made } = delivery;
-    let sum = codec::delivery_sum(row, id.as_bytes(), *lane, accepted_at, *size, None);
+fn insert_pending_row(
+    insert: &mut Statement<'_>,
+    row: i64,
+    RecentEvent { accepted_at, .. }: &RecentEvent,
+    delivery: &RecentDelivery,
+) -> rusqlite::Result<()> {
+    let RecentDelivery { id, lane, size, due_at, history, .. } = delivery;
+    let sum = codec::delivery_sum(row, id.as_bytes(), *lane, *accepted_at, *size, None);
     let attempts = history.last().map_or(0, |attempt| attempt.number);
     let history = codec::history_of(history);
-    let Some(made) = made else {
-        return desk
-            .sql(
-                "INSERT INTO pending (row, id, lane, due_at, accepted_at, attempts, size, sum, history)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            )?
-            .execute(params![row, id.as_bytes(), lane, due_at, accepted_at, attempts, size, sum, history])
-            .map(|_| ());
-    };
-    let took = i64::try_from(made.took).unwrap_or(i64::MAX);
-    desk.sql(
-        "INSERT INTO done
-         (row, id, lane, accepted_at, attempts, size, sum, history, began_at, took, status, keep_until)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-    )?
-    .execute(params![
-        row,
-        id.as_bytes(),
-        lane,
-        accepted_at,
-        made.number,
-        size,
-        sum,
-        history,
-        made.began_at,
-        took,
-        made.status,
-        made.keep_until,
-    ])
-    .map(|_| ())
+    insert.execute(params![row, id.as_bytes(), lane, due_at, accepted_at, attempts, size, sum, history]).map(|_| ())
+}
+
+fn insert_done_row(
+    insert: &mut Statement<'_>,
+    row: i64,
+    RecentEvent { accepted_at, .. }: &RecentEvent,
+    delivery: &RecentDelivery,
+) -> rusqlite::Result<()> {
+    let RecentDelivery { id, lane, size, history, made, .. } = delivery;
+    let Some(made) = made else { return Ok(()) };
+    let sum = codec::delivery_sum(row, id.as_bytes(), *lane, *accepted_at, *size, None);
+    let (history, took) = (codec::history_of(history), i64::try_from(made.took).unwrap_or(i64::MAX));
+    insert
+        .execute(params![
+            row,
+            id.as_bytes(),
+            lane,
+            accepted_at,
+            made.number,
+            size,
+            sum,
+            history,
+            made.began_at,
+            took,
+            made.status,
+            made.keep_until,
+        ])
+        .map(|_| ())
 }
 
 /// In the order of the tree: neighbours are written together.
