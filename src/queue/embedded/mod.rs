@@ -297,6 +297,7 @@ impl Embedded {
     /// [`QueueError::InUse`] where one has: ask that one. [`QueueError::Store`] where it cannot be read.
     pub fn audit_stopped(directory: &Path) -> Result<Audit, QueueError> {
         let claimed = Directory::claim_existing(directory)?;
+        journal::recover_stopped(&claimed);
         audit::stopped(&claimed.database())
     }
 

@@ -3,6 +3,7 @@
 mod bounds;
 mod conforms;
 mod damage;
+mod journals;
 mod model;
 
 use std::path::Path;
@@ -47,7 +48,8 @@ impl Bench for Home {
     fn crash(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             let image = scratch();
-            for name in ["queue.db", "queue.db-wal", "journal"] {
+            // The journal first: what goes to the tables meanwhile is then there.
+            for name in ["journal", "queue.db", "queue.db-wal"] {
                 let from = self.directory.path().join(name);
                 if from.exists() {
                     std::fs::copy(from, image.path().join(name)).unwrap();

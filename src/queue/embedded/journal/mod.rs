@@ -33,7 +33,7 @@ use crate::model::Timestamp;
 
 pub(super) use self::draft::Draft;
 pub(super) use self::recent::Recent;
-pub(super) use self::recover::{UNKNOWN, recover};
+pub(super) use self::recover::{UNKNOWN, recover, recover_stopped};
 pub(super) use self::store::store;
 pub(super) use self::unstored::Unstored;
 

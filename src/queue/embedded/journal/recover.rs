@@ -4,8 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::counts::Changes;
+use super::super::counts::{Changes, Counts};
 use super::super::desk::Desk;
+use super::super::failure::queue_error;
+use super::super::files::Directory;
+use super::super::metrics::Metrics;
+use super::super::schema;
 use super::Journal;
 use super::file::{self, JournalFile};
 use super::recent::{Change, Recent, RecentDelivery, RecentEvent};
@@ -49,6 +53,27 @@ pub(in super::super) fn recover(desk: &mut Desk, path: PathBuf, named: i64) -> R
         tracing::warn!(%error, "what the journal holds cannot be brought to the tables yet");
     }
     Ok(())
+}
+
+/// Brings what a killed process left in the journal to the tables, as the next start would. Where that cannot be done the
+/// audit says what it finds without.
+pub(in super::super) fn recover_stopped(directory: &Directory) {
+    let path = directory.journal();
+    if !path.exists() {
+        return;
+    }
+    let recovered =
+        schema::open(&directory.database(), None).map_err(QueueError::from).and_then(|(connection, stock)| {
+            let counts = Arc::new(Counts::new(stock.lanes, stock.routes, stock.lost));
+            let metrics = Metrics::new().map_err(|error| QueueError::Store { detail: error.to_string() })?;
+            let journal = Journal::new(path.clone());
+            let mut desk = Desk::new(connection, Arc::default(), counts, stock.next_event, journal, metrics);
+            recover(&mut desk, path, stock.journal)?;
+            desk.close().map_err(|error| queue_error(&error))
+        });
+    if let Err(error) = recovered {
+        tracing::warn!(%error, "the journal cannot be brought to the tables: what is in it is not audited");
+    }
 }
 
 struct Recovery<'a> {
@@ -103,9 +128,7 @@ impl Recovery<'_> {
         for entry in &append.events {
             self.desk.not_below(entry.number + 1);
             let key = EventKey::from_bytes(entry.key);
-            if self.unsure
-                && self.desk.has_event(key, entry.number).map_err(|error| super::super::failure::queue_error(&error))?
-            {
+            if self.unsure && self.desk.has_event(key, entry.number).map_err(|error| queue_error(&error))? {
                 continue;
             }
             let deliveries = entry.deliveries.iter().map(|delivery| {
