@@ -130,6 +130,43 @@ fn syncs_and_writes_that_fail_now_and_then_under_load_lose_nothing() {
     assert_eq!(gateway.metric("hookswitch_dead_letters", &[]), 0.0);
 }
 
+/// The log of a transaction whose sync failed is on the disk, whole: a start after that takes it for true, and with it that
+/// the journal is done with. What is acknowledged after it must not stand in that journal.
+#[test]
+fn what_is_accepted_after_a_transaction_whose_sync_failed_outlives_a_kill() {
+    let (destination, faults) = (Destination::start(), Faults::new());
+    let mut gateway = start(&destination, &faults);
+    assert_eq!(post(&gateway, "before").status, 202);
+    gateway.wait_until_drained();
+    gateway.read("/events");
+    for round in 0..5 {
+        assert_eq!(post(&gateway, &format!("recent-{round}")).status, 202);
+        gateway.wait_until_drained();
+        faults.arm(Fault::Sync, 1);
+        // It has nothing to do, but takes along what is recent.
+        let purge = json!({ "action": "purge", "all": true });
+        assert_eq!(gateway.api("POST", "/jobs", &purge).status, 503);
+        faults.clear();
+        support::eventually("it takes events", || {
+            (post(&gateway, &format!("after-{round}")).status == 202).then_some(())
+        });
+        gateway.kill9();
+        gateway.restart();
+        let ledger = gateway.read("/ledger");
+        assert_eq!(ledger["lost"], 0, "{ledger}");
+        gateway.audit_is_clean();
+    }
+    for round in 0..5 {
+        for id in [format!("recent-{round}"), format!("after-{round}")] {
+            assert!(times(&destination, &id) >= 1, "{id}");
+            assert_eq!(gateway.post_json("/in", &json!({ "type": "t", "id": id })).status, 202);
+        }
+    }
+    gateway.audit_is_clean();
+    let accepted = gateway.metric("hookswitch_events_total", &[("route", "in"), ("outcome", "accepted")]);
+    assert_eq!(accepted, 0.0, "each was known");
+}
+
 #[test]
 fn a_disk_that_is_slow_to_sync_delays_the_answer_and_nothing_else() {
     let (destination, faults) = (Destination::start(), Faults::new());

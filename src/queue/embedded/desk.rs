@@ -1,5 +1,6 @@
 //! The connection that writes, with what each transaction needs.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,6 +33,8 @@ pub(super) struct Desk {
     pub(super) counts: Arc<Counts>,
     pub(super) journal: Journal,
     metrics: Metrics,
+    /// Whether part of the database could not be read.
+    pub(super) found_damage: Cell<bool>,
     /// How large the database may become, in bytes.
     pub(super) max_size: Option<u64>,
     next_event: i64,
@@ -58,7 +61,17 @@ impl Desk {
         journal: Journal,
         metrics: Metrics,
     ) -> Self {
-        Self { connection, claims, counts, journal, metrics, max_size: None, next_event, reserved: next_event }
+        Self {
+            connection,
+            claims,
+            counts,
+            journal,
+            metrics,
+            found_damage: Cell::new(false),
+            max_size: None,
+            next_event,
+            reserved: next_event,
+        }
     }
 
     /// Commits all of the group or nothing: to the journal, or where that does not do to the tables.
@@ -93,7 +106,7 @@ impl Desk {
         let result = work(self, &mut changes)
             .and_then(|value| changes.store(&self.connection).map(|()| value))
             .and_then(|value| epoch.map_or(Ok(()), |epoch| self.name_epoch(epoch)).map(|()| value))
-            .and_then(|value| self.run("COMMIT").map(|()| value));
+            .and_then(|value| self.run("COMMIT").inspect_err(|_| self.journal.close()).map(|()| value));
         if result.is_ok() {
             self.metrics.commits.inc();
             self.metrics.duration.observe(began.elapsed().as_secs_f64());
@@ -132,7 +145,7 @@ impl Desk {
                 // What is damaged must not keep the rest.
                 self.roll_back();
                 self.run("BEGIN IMMEDIATE")?;
-                self.damaged();
+                self.found_damage.set(true);
                 journal::store(recent, self, true)
             }
             result => result,

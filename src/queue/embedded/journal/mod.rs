@@ -44,6 +44,9 @@ pub(super) struct Journal {
     pub(super) recent: Recent,
     /// Whether a record may be in the file that was not acknowledged.
     torn: bool,
+    /// Whether the tables may name another epoch already: that of a transaction whose sync failed, and which a start would
+    /// find whole all the same.
+    closed: bool,
     /// Whether the tables could not take what is in it.
     pub(super) stuck: bool,
 }
@@ -65,7 +68,7 @@ const AGE: Duration = Duration::from_secs(1);
 impl Journal {
     /// A journal without anything in it, in the file at `path`. It is not written to before it has an epoch.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { file: JournalFile::new(path, 0, 0), recent: Recent::default(), torn: false, stuck: false }
+        Self { file: JournalFile::new(path, 0, 0), recent: Recent::default(), torn: false, closed: false, stuck: false }
     }
 
     /// Whether what is in it should be brought to the tables now.
@@ -84,7 +87,7 @@ impl Journal {
 
     /// Whether a transaction has to end with another epoch.
     pub(super) fn needs_epoch(&self) -> bool {
-        self.torn || self.file.epoch() == 0 || !self.recent.is_empty()
+        self.torn || self.closed || self.file.epoch() == 0 || !self.recent.is_empty()
     }
 
     /// What was in it is in the tables, which name `epoch`.
@@ -92,6 +95,7 @@ impl Journal {
         self.file.rewind(epoch);
         self.recent = Recent::default();
         self.torn = false;
+        self.closed = false;
         self.stuck = false;
     }
 
@@ -112,8 +116,13 @@ impl Journal {
     }
 
     /// Whether it can be written to.
-    fn is_open(&self) -> bool {
-        self.file.epoch() != 0
+    const fn is_open(&self) -> bool {
+        self.file.epoch() != 0 && !self.closed
+    }
+
+    /// Takes nothing more in this epoch.
+    pub(super) const fn close(&mut self) {
+        self.closed = true;
     }
 
     /// Writes a group. It is on stable storage when this is `true`.

@@ -44,7 +44,8 @@ pub(in super::super) fn recover(desk: &mut Desk, path: PathBuf, named: i64) -> R
         );
     }
     let recent = recovery.recent;
-    desk.journal = Journal { file: JournalFile::new(path, epoch, found.end), recent, torn: false, stuck: false };
+    desk.journal =
+        Journal { file: JournalFile::new(path, epoch, found.end), recent, torn: false, closed: false, stuck: false };
     desk.claims.unstored.show_all(&desk.journal.recent);
     if !desk.journal.recent.is_empty() {
         desk.claims.unstored.want();

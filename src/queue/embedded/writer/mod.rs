@@ -227,6 +227,9 @@ impl Writer {
         }
         self.untidy = true;
         self.tidying = false;
+        if self.desk.found_damage.take() {
+            self.found_damage();
+        }
         self.busy_commits += 1;
         if self.busy_commits >= BUSY_COMMITS {
             self.busy_commits = 0;
