@@ -94,3 +94,41 @@ pub(super) fn small_query() -> impl Strategy<Value = String> {
     ];
     vec(segment, 0..4).prop_map(|segments| format!("${}", segments.concat()))
 }
+
+/// A text with what generators of values never make: equal names, escapes, white space, numbers as they come.
+pub(super) fn json_text() -> impl Strategy<Value = String> {
+    let scalar = prop::sample::select(vec![
+        "null",
+        "true",
+        "1",
+        "-0",
+        "1.50",
+        "1e3",
+        "18446744073709551616",
+        r#""""#,
+        r#""a\u0062\n""#,
+        r#""\ud83d\ude00""#,
+        r#""é""#,
+        "1e999",
+        r#""\ud83d""#,
+        "01",
+        "nul",
+        "\"\n\"",
+        "",
+        "1.",
+        r#""\x""#,
+    ]);
+    let sound = prop::sample::select(vec!["null", "false", "2", "1.25", r#""a""#, r#""b\"c""#]);
+    let leaf = prop_oneof![1 => scalar, 8 => sound].prop_map(str::to_owned);
+    leaf.prop_recursive(4, 32, 4, |inner| {
+        let name = prop::sample::select(vec!["a", "b", "c", r"\u0061", "d", "$serde_json::private::RawValue"]);
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(|list| format!("[ {}]", list.join(" ,\t"))),
+            vec((name, inner), 0..4).prop_map(|members| {
+                let members: Vec<String> =
+                    members.into_iter().map(|(name, value)| format!("\"{name}\" :{value}")).collect();
+                format!("{{{}\n}}", members.join(","))
+            }),
+        ]
+    })
+}

@@ -42,10 +42,12 @@ mod view;
 
 pub use choices::Choices;
 pub use error::{EvalError, ExprError, RenderError};
-pub use needs::{Needs, Pruned};
+pub use needs::Pruned;
 pub use predicate::Predicate;
 pub use query::{Found, Query, Step};
 pub use selector::{RequestScope, Selected, Selector};
 pub use template::Template;
 pub use text::{Escape, Text, as_text};
-pub use view::view;
+pub use view::{kept, view};
+
+pub use crate::model::Needs;

@@ -7,26 +7,7 @@ use serde_json::Value;
 use super::Query;
 use super::jsonpath::{Hop, Logical, Operand, Path, Pattern, Segment, Selector, Steps};
 use super::pruned;
-
-/// Which parts of a document expressions look at: what else is in its text need not be kept as it is read.
-///
-/// It may name more than they look at, never less: over what was kept each of them has the value, and the price, that it
-/// has over all of the document.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// All of it.
-    pub(super) whole: bool,
-    /// Members of an object.
-    pub(super) names: Vec<(Box<str>, Self)>,
-    /// All of it, where it is an object.
-    pub(super) object: bool,
-    /// Every element of an array.
-    pub(super) each: Option<Box<Self>>,
-    /// The number under which is told where it stands.
-    pub(super) mark: Option<usize>,
-    /// How many marks there are in it; at the root alone.
-    marks: usize,
-}
+use crate::model::Needs;
 
 /// A document as far as it was needed.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,27 +23,11 @@ pub struct Pruned {
 // === impl Needs ===
 
 impl Needs {
-    /// Nothing.
-    #[must_use]
-    pub const fn nothing() -> Self {
-        Self { whole: false, names: Vec::new(), object: false, each: None, mark: None, marks: 0 }
-    }
-
-    /// The members `names` of the document.
-    #[must_use]
-    pub fn members(names: &[&str]) -> Self {
-        let mut needs = Self::nothing();
-        names.iter().for_each(|name| needs.name(name).whole = true);
-        needs
-    }
-
     /// Marks what a query finds, to be told where it stands: the number of the mark. `None` where the query does not lead
     /// through names alone.
     pub fn mark(&mut self, query: &Query) -> Option<usize> {
-        let Steps::Singular(hops) = &query.path().steps else { return None };
-        let names: Vec<&str> = hops.iter().map(Hop::name).collect::<Option<_>>()?;
         let number = self.marks;
-        let node = names.into_iter().fold(&mut *self, |node, name| node.name(name));
+        let node = names(query)?.into_iter().fold(&mut *self, |node, name| node.name(name));
         if let Some(known) = node.mark {
             return Some(known);
         }
@@ -71,27 +36,18 @@ impl Needs {
         Some(number)
     }
 
+    /// Adds parts of what a query finds, where that leads through names alone.
+    pub fn add_within(&mut self, query: &Query, needs: &Self) {
+        if let Some(names) = names(query) {
+            names.into_iter().fold(self, |node, name| node.name(name)).add(needs);
+        }
+    }
+
     /// Reads these parts of a JSON text. `None` where it is not one, or says something that is left to a parser that keeps
     /// all of it: what this reads, serde_json reads with the same result.
     #[must_use]
     pub fn read(&self, text: &[u8]) -> Option<Pruned> {
         pruned::read(text, self, self.marks)
-    }
-
-    /// Whether that is nothing.
-    #[must_use]
-    pub const fn is_nothing(&self) -> bool {
-        !self.whole && self.names.is_empty() && !self.object && self.each.is_none() && self.mark.is_none()
-    }
-
-    /// What it is of an event's document: `None` for all of it.
-    pub(super) fn by_name(&self) -> Option<&[(Box<str>, Self)]> {
-        (!self.whole && !self.object).then_some(&*self.names)
-    }
-
-    /// What is needed of a member.
-    pub(super) fn of(&self, name: &str) -> Option<&Self> {
-        self.names.iter().find(|(known, _)| **known == *name).map(|(_, needs)| needs)
     }
 
     /// The marks in it.
@@ -164,19 +120,23 @@ impl Needs {
             Hop::Index(_) => self.each(),
         }
     }
+}
 
-    fn name(&mut self, name: &str) -> &mut Self {
-        let at = self.names.iter().position(|(known, _)| **known == *name).unwrap_or_else(|| {
-            self.names.push((name.into(), Self::nothing()));
-            self.names.len() - 1
-        });
-        #[expect(clippy::indexing_slicing, reason = "it was found there, or put there")]
-        &mut self.names[at].1
-    }
+// === impl Pruned ===
 
-    fn each(&mut self) -> &mut Self {
-        self.each.get_or_insert_default()
+impl Pruned {
+    /// What a query finds that leads through names alone, taken out of what was kept. Null where it is not there.
+    #[must_use]
+    pub fn take(&mut self, query: &Query) -> Value {
+        let found = names(query)
+            .and_then(|names| names.into_iter().try_fold(&mut self.value, |value, name| value.get_mut(name)));
+        found.map(Value::take).unwrap_or_default()
     }
+}
+
+fn names(query: &Query) -> Option<Vec<&str>> {
+    let Steps::Singular(hops) = &query.path().steps else { return None };
+    hops.iter().map(Hop::name).collect()
 }
 
 #[cfg(test)]
@@ -184,46 +144,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::expr::arbitrary::{json_value, small_query};
+    use crate::expr::arbitrary::{json_text, json_value, small_query};
     use crate::expr::{Predicate, Template};
-
-    /// A text with what generators of values never make: equal names, escapes, white space, numbers as they come.
-    fn json_text() -> impl Strategy<Value = String> {
-        let scalar = prop::sample::select(vec![
-            "null",
-            "true",
-            "1",
-            "-0",
-            "1.50",
-            "1e3",
-            "18446744073709551616",
-            r#""""#,
-            r#""a\u0062\n""#,
-            r#""\ud83d\ude00""#,
-            r#""é""#,
-            "1e999",
-            r#""\ud83d""#,
-            "01",
-            "nul",
-            "\"\n\"",
-            "",
-            "1.",
-            r#""\x""#,
-        ]);
-        let sound = prop::sample::select(vec!["null", "false", "2", "1.25", r#""a""#, r#""b\"c""#]);
-        let leaf = prop_oneof![1 => scalar, 8 => sound].prop_map(str::to_owned);
-        leaf.prop_recursive(4, 32, 4, |inner| {
-            let name = prop::sample::select(vec!["a", "b", "c", r"\u0061", "d", "$serde_json::private::RawValue"]);
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(|list| format!("[ {}]", list.join(" ,\t"))),
-                prop::collection::vec((name, inner), 0..4).prop_map(|members| {
-                    let members: Vec<String> =
-                        members.into_iter().map(|(name, value)| format!("\"{name}\" :{value}")).collect();
-                    format!("{{{}\n}}", members.join(","))
-                }),
-            ]
-        })
-    }
 
     fn full(text: &[u8]) -> Option<Value> {
         serde_json::from_slice(text).ok()
@@ -299,6 +221,31 @@ mod tests {
                 let Some(kept) = needs.read(text.as_bytes()) else { continue };
                 let texts = |found: Result<Vec<&Value>, _>| found.map(|found| Value::from_iter(found.into_iter().cloned()).to_string());
                 prop_assert_eq!(texts(query.all(&kept.value, &kept.value)), texts(query.all(&full, &full)), "{}", text);
+            }
+        }
+
+        #[test]
+        fn what_is_kept_for_many_queries_has_what_each_of_them_finds(
+            text in json_text(), value in json_value(), queries in prop::collection::vec(small_query(), 1..4),
+            other in small_query(),
+        ) {
+            let parse = |text: &String| {
+                let query = Query::parse(text).unwrap();
+                let mut needs = Needs::nothing();
+                query.add_needs(&mut needs);
+                (query, needs)
+            };
+            let mut all = Needs::nothing();
+            let queries: Vec<_> = queries.iter().map(parse).collect();
+            queries.iter().for_each(|(_, needs)| all.add(needs));
+            prop_assert!(queries.iter().all(|(_, needs)| all.covers(needs)));
+            for text in [text, value.to_string()] {
+                let Some(kept) = all.read(text.as_bytes()) else { continue };
+                for (query, needs) in queries.iter().chain([&parse(&other)]).filter(|(_, needs)| all.covers(needs)) {
+                    let fresh = needs.read(text.as_bytes()).unwrap();
+                    let texts = |found: Result<Vec<&Value>, _>| found.map(|found| Value::from_iter(found.into_iter().cloned()).to_string());
+                    prop_assert_eq!(texts(query.all(&kept.value, &kept.value)), texts(query.all(&fresh.value, &fresh.value)), "{}", text);
+                }
             }
         }
 

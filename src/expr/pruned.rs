@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use serde_json::{Map, Number, Value};
 
-use super::needs::{Needs, Pruned};
+use super::needs::Pruned;
+use crate::model::Needs;
 
 /// How deep lists and objects may nest: as deep as in serde_json.
 const DEEPEST: u8 = 127;

@@ -1,31 +1,46 @@
 //! An event's document, as far as it is needed.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::Needs;
-use crate::model::Event;
+use crate::model::{Event, Needs};
 
 /// What `$` is of an event in filters and transforms, as far as they look at it.
 ///
-/// The event's data is read where some of it is needed, and kept in memory as far as that goes.
+/// What the event keeps is used where it has that. Else its data is read where some of it is needed, and kept in memory as
+/// far as that goes.
 #[must_use]
 pub fn view<'e>(event: &'e Event, needs: &Needs) -> Cow<'e, Value> {
     match needs.by_name() {
-        Some(names) if event.known_document().is_none() => {
-            part(event, names).map_or_else(|| Cow::Borrowed(event.document()), Cow::Owned)
-        }
+        Some(names) if event.known_document().is_none() => match event.kept(needs) {
+            Some(kept) => Cow::Borrowed(kept),
+            None => part(event, names, |needs| data(event, needs))
+                .map_or_else(|| Cow::Borrowed(event.document()), Cow::Owned),
+        },
         _ => Cow::Borrowed(event.document()),
     }
 }
 
+/// The event with what `needs` are of its document, so that no [`view`] for some of them reads it again. `data` is its data,
+/// read as far as they go at least.
+#[must_use]
+pub fn kept(event: Event, needs: &Arc<Needs>, data: Value) -> Event {
+    let Some(names) = needs.by_name() else { return event.with_data(data) };
+    let mut data = Some(data);
+    match part(&event, names, |_| data.take()) {
+        Some(document) => event.with_kept(Arc::clone(needs), document),
+        None => event,
+    }
+}
+
 /// The members of these names. `None` where the data is left to a parser that keeps all of it.
-fn part(event: &Event, names: &[(Box<str>, Needs)]) -> Option<Value> {
+fn part(event: &Event, names: &[(Box<str>, Needs)], mut data: impl FnMut(&Needs) -> Option<Value>) -> Option<Value> {
     let mut root = Map::with_capacity(names.len());
     for (name, needs) in names {
         let member = match &**name {
-            "data" => Some(data(event, needs)?),
+            "data" => Some(data(needs)?),
             "headers" => Some(headers(event, needs)),
             other => event.member(other),
         };
@@ -52,14 +67,12 @@ fn headers(event: &Event, needs: &Needs) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
     use crate::expr::Query;
-    use crate::expr::arbitrary::{json_value, small_query};
+    use crate::expr::arbitrary::{json_text, json_value, small_query};
     use crate::model::{Headers, Request, sample};
 
     fn event(data: &str) -> Event {
@@ -122,7 +135,56 @@ mod tests {
         assert_eq!(*view(&event, &Needs::members(&["type", "nothing"])), json!({ "type": "order.paid" }));
     }
 
+    fn looking_at(text: &str) -> (Query, Needs) {
+        let query = Query::parse(text).unwrap();
+        let mut needs = Needs::nothing();
+        query.add_needs(&mut needs);
+        (query, needs)
+    }
+
+    /// With what `needs` are of it, as it is normalized.
+    fn with_kept(data: &str, needs: &Needs) -> Option<Event> {
+        let read = needs.of_member("data").read(data.as_bytes())?;
+        Some(kept(event(data), &Arc::new(needs.clone()), read.value))
+    }
+
+    #[test]
+    fn what_an_event_keeps_is_borrowed_and_what_it_lacks_is_read() {
+        let (_, needs) = looking_at("$['type','data'].a");
+        let event = with_kept(r#"{"a":1,"b":2}"#, &needs).unwrap();
+        let borrowed = |text: &str| matches!(view(&event, &looking_at(text).1), Cow::Borrowed(_));
+        assert!(borrowed("$.data.a") && borrowed("$.data.a.x") && !borrowed("$.data.b") && !borrowed("$.id"));
+        assert_eq!(*view(&event, &looking_at("$.data.b").1), json!({ "data": { "b": 2 } }));
+    }
+
+    #[test]
+    fn an_event_of_which_all_is_needed_keeps_its_document() {
+        let event = with_kept(r#"{"a":1,"b":2}"#, &looking_at("$").1).unwrap();
+        assert_eq!(event.known_document().map(|document| &document["data"]), Some(&json!({ "a": 1, "b": 2 })));
+    }
+
     proptest! {
+        #[test]
+        fn a_query_over_what_is_kept_finds_what_it_finds_over_a_fresh_read(
+            text in json_text(), value in json_value(), queries in prop::collection::vec(small_query(), 1..4),
+        ) {
+            let of_data = |query: &String| looking_at(&query.replacen('$', "$.data", 1));
+            let queries: Vec<_> = queries.iter().map(of_data).chain([looking_at("$.headers['x-shop']")]).collect();
+            let mut all = Needs::nothing();
+            queries.iter().for_each(|(_, needs)| all.add(needs));
+            for data in [text, value.to_string()] {
+                let Some(one) = with_kept(&data, &all) else { continue };
+                let other = event(&data);
+                for (query, needs) in &queries {
+                    prop_assert!(one.known_document().is_some() || one.kept(needs).is_some());
+                    let (kept, read) = (view(&one, needs), view(&other, needs));
+                    let found = |root| query.all(root, root).map(texts);
+                    prop_assert_eq!(found(&kept), found(&read), "{}", data);
+                    prop_assert_eq!(found(&kept), found(other.document()), "{}", data);
+                }
+            }
+        }
+
         #[test]
         fn a_query_over_the_view_finds_what_it_finds_in_the_document(data in json_value(), query in small_query()) {
             let query = Query::parse(&query.replacen('$', "$.data", 1)).unwrap();

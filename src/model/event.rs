@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Request;
+use super::{Needs, Request};
 
 /// The context attributes of an event, as CloudEvents 1.0 names them (section 3.1), with the
 /// extensions `provider` and `route`.
@@ -42,6 +42,13 @@ pub struct Event {
     request: Arc<Request>,
     data: Range<usize>,
     document: OnceLock<Value>,
+    kept: Option<Kept>,
+}
+
+/// The document as far as it was needed by those that were known to look at it.
+struct Kept {
+    needs: Arc<Needs>,
+    document: Value,
 }
 
 /// All data is JSON.
@@ -57,13 +64,25 @@ impl Event {
     #[must_use]
     pub fn new(attributes: Attributes, request: Arc<Request>, data: Range<usize>, value: Value) -> Self {
         let document = OnceLock::from(document(&attributes, &request, value));
-        Self { attributes, request, data, document }
+        Self { attributes, request, data, document, kept: None }
     }
 
     /// The same of data that was checked to be JSON: it is parsed where somebody needs all of it.
     #[must_use]
     pub const fn unparsed(attributes: Attributes, request: Arc<Request>, data: Range<usize>) -> Self {
-        Self { attributes, request, data, document: OnceLock::new() }
+        Self { attributes, request, data, document: OnceLock::new(), kept: None }
+    }
+
+    /// The same with its data parsed.
+    #[must_use]
+    pub fn with_data(self, value: Value) -> Self {
+        Self::new(self.attributes, self.request, self.data, value)
+    }
+
+    /// The same with as much of its document as is needed for `needs`.
+    #[must_use]
+    pub fn with_kept(self, needs: Arc<Needs>, document: Value) -> Self {
+        Self { kept: Some(Kept { needs, document }), ..self }
     }
 
     /// Its context attributes.
@@ -117,6 +136,12 @@ impl Event {
     #[must_use]
     pub fn known_document(&self) -> Option<&Value> {
         self.document.get()
+    }
+
+    /// The document as far as it is kept, where that has all of `needs`.
+    #[must_use]
+    pub fn kept(&self, needs: &Needs) -> Option<&Value> {
+        self.kept.as_ref().filter(|kept| kept.needs.covers(needs)).map(|kept| &kept.document)
     }
 
     /// One of the members of the document beside `data`.

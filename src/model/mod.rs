@@ -7,6 +7,7 @@ mod attempt;
 mod delivery;
 mod event;
 mod headers;
+mod needs;
 mod outcome;
 mod request;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub use attempt::Attempt;
 pub use delivery::{DeliveryId, EventKey, Lane, ParseDeliveryIdError};
 pub use event::{Attributes, Event};
 pub use headers::Headers;
+pub use needs::Needs;
 pub use outcome::{Outcome, Reason};
 pub use request::{Evidence, Request, RequestId};
 pub use secret::{NamedSecret, Secret};

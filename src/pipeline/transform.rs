@@ -71,6 +71,11 @@ impl Shape {
         Some(Self { format, transform: Some(transform?) })
     }
 
+    /// What it looks at in an event's document.
+    pub fn add_needs(&self, needs: &mut Needs) {
+        self.transform.iter().for_each(|transform| needs.add(&transform.needs));
+    }
+
     /// Renders the body for an event.
     ///
     /// # Errors

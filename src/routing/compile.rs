@@ -12,6 +12,7 @@ use super::table::{Delivery, Route, RouteTable};
 use super::{Settings, auth, order, parameters};
 use crate::config::load::{Given, Section};
 use crate::config::{At, Problem, Problems, file};
+use crate::expr::Needs;
 use crate::model::Lane;
 use crate::pipeline::deliver::Target;
 use crate::pipeline::filter::{Filter, LaneWants, Wants};
@@ -85,6 +86,7 @@ impl Compiler<'_> {
     ) {
         let name: Arc<str> = file.name.value.as_str().into();
         let mut lanes = Vec::new();
+        let mut needs = Needs::nothing();
         let retain = retain(file, problems);
         if file.deliver.len() > MOST_DELIVERIES {
             problems.push(
@@ -97,6 +99,8 @@ impl Compiler<'_> {
             let filter = Filter::compile(entry.filter.as_ref(), entry.types.as_ref(), problems);
             let order_by = order::order_by(entry, problems);
             if let Some(delivery) = self.delivery(entry, &lane, retain, problems) {
+                delivery.shape.add_needs(&mut needs);
+                delivery.target.add_needs(&mut needs);
                 table.deliveries.insert(lane.clone(), Arc::new(delivery));
             }
             lanes.push(LaneWants { lane, filter, order_by });
@@ -109,7 +113,7 @@ impl Compiler<'_> {
         }
         // The path is claimed whatever else is wrong, so that two of them on one path are told apart from the rest.
         let path = claim(&file.path, claimed, problems);
-        let route = self.route(file, &name, lanes, problems).map(Arc::new);
+        let route = self.route(file, &name, (lanes, needs), problems).map(Arc::new);
         if let (Some(path), Some(route)) = (path, route)
             && table.paths.insert(path, Arc::clone(&route)).is_ok()
         {
@@ -121,7 +125,7 @@ impl Compiler<'_> {
         &self,
         file: &At<file::Route>,
         name: &Arc<str>,
-        lanes: Vec<LaneWants>,
+        (lanes, mut needs): (Vec<LaneWants>, Needs),
         problems: &mut Problems,
     ) -> Option<Route> {
         let provider = auth::provider(file, &self.file.providers, self.given, problems);
@@ -133,15 +137,17 @@ impl Compiler<'_> {
         let normalizer = Normalizer::compile(name, map, &credentials, problems);
         let handshakes = provider.map(|provider| Handshakes::compile(&provider.handshake, problems));
         let respond = provider.map(|provider| Respond::compile(&provider.respond, problems));
+        let wants = Wants::new(Filter::compile(file.filter.as_ref(), None, problems), lanes);
+        needs.add(wants.needs());
         Some(Route {
             name: Arc::clone(name),
             max_body: self.max_body(file, problems),
             handshakes: handshakes.unwrap_or_default(),
-            wants: Wants::new(Filter::compile(file.filter.as_ref(), None, problems), lanes),
+            wants,
             remember: remember(file, problems),
             respond: respond.unwrap_or_default(),
             verifier: verifier?,
-            normalizer: normalizer?,
+            normalizer: normalizer?.keeping(needs),
         })
     }
 

@@ -91,6 +91,11 @@ impl Address {
         self.origin.ascii_serialization()
     }
 
+    /// What it looks at in an event's document.
+    pub(super) const fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
     /// Fills in the event's values. The outer error is the event's lack, the inner one a URL that may not be called.
     pub(super) fn render(&self, event: &Event) -> Result<Result<Url, AddressError>, RenderError> {
         if let Some(fixed) = &self.fixed {

@@ -66,6 +66,11 @@ impl Fields {
         fields
     }
 
+    /// What they look at in an event's document.
+    pub(super) const fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
     /// Adds the fields of a request for an event. The outer error is the event's lack, the inner one names a field
     /// whose value may not be sent.
     pub(super) fn render(&self, event: &Event, headers: &mut HeaderMap) -> Result<Result<(), HeaderName>, RenderError> {

@@ -15,6 +15,7 @@ use super::oauth::TokenSource;
 use super::sign::Signer;
 use super::{BreakerPolicy, RetryPolicy, limits};
 use crate::config::{At, Place, Problem, Problems, Rate, file};
+use crate::expr::Needs;
 use crate::model::Secret;
 
 /// A destination, compiled.
@@ -107,6 +108,12 @@ impl Target {
     #[must_use]
     pub fn authority(&self) -> &str {
         self.address.authority()
+    }
+
+    /// Adds what its URL and its header fields look at in an event's document.
+    pub fn add_needs(&self, needs: &mut Needs) {
+        needs.add(self.address.needs());
+        needs.add(self.fields.needs());
     }
 
     /// What must not come back in the detail of an attempt.

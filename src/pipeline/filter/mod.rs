@@ -103,6 +103,12 @@ impl Wants {
         Self { route, lanes, needs }
     }
 
+    /// What all of them look at in an event's document.
+    #[must_use]
+    pub const fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
     /// The deliveries that the event causes: one for each lane that wants it.
     ///
     /// # Errors

@@ -14,31 +14,104 @@ use super::{Draft, MAX_EVENTS, NotAnEvent, attributes, parse};
 use crate::expr::{Needs, Query, Step, as_text};
 use crate::pipeline::Received;
 
-/// The events of a request.
-pub(super) fn read(received: &Received) -> Result<Vec<Draft>, NotAnEvent> {
-    let media = Media::of(&received.headers)?;
-    match media {
-        Media::CloudEventBatch => batch(received),
-        Media::CloudEvent => structured(received).map(|draft| vec![draft]),
-        Media::Json | Media::Unsaid if received.headers.contains_key("ce-specversion") => {
-            binary(received).map(|draft| vec![draft])
-        }
-        Media::Json | Media::Unsaid => plain(received).map(|draft| vec![draft]),
-        Media::Careless | Media::Other => Err(NotAnEvent::MediaType),
-    }
+/// What is read of a body.
+#[derive(Debug)]
+pub(super) struct Open {
+    /// Of an event in the JSON format.
+    structured: Needs,
+    data: Query,
+    mark: usize,
+    /// Of any other JSON.
+    plain: Needs,
+    /// Of the data of an event that is in the header fields.
+    binary: Needs,
+    /// Whether what was read of the data goes with the event.
+    keeps: bool,
 }
 
-/// Section 3.2, structured content mode.
-fn structured(received: &Received) -> Result<Draft, NotAnEvent> {
-    let mut needs = Needs::members(&["specversion", "id", "type", "source", "subject", "time", "data_base64"]);
-    let mark = Query::parse("$.data").ok().and_then(|data| needs.mark(&data));
-    match needs.read(&received.body) {
-        Some(read) => object(&read.value, || mark.and_then(|mark| read.marks.get(mark).cloned().flatten())),
-        None => {
+// === impl Open ===
+
+impl Open {
+    /// `None` never happens: the path is one of names.
+    pub(super) fn new() -> Option<Self> {
+        let mut structured = Needs::members(&["specversion", "id", "type", "source", "subject", "time", "data_base64"]);
+        let data = Query::parse("$.data").ok()?;
+        let mark = structured.mark(&data)?;
+        let plain = Needs::members(&["id", "type", "subject", "time"]);
+        Some(Self { structured, data, mark, plain, binary: Needs::nothing(), keeps: false })
+    }
+
+    /// From now on so much of the data is read with what makes the event, and goes with it.
+    pub(super) fn keep(&mut self, data: &Needs) {
+        self.keeps = true;
+        self.structured.add_within(&self.data, data);
+        self.plain.add(data);
+        self.binary.add(data);
+    }
+
+    /// The events of a request.
+    pub(super) fn read(&self, received: &Received) -> Result<Vec<Draft>, NotAnEvent> {
+        let media = Media::of(&received.headers)?;
+        match media {
+            Media::CloudEventBatch => batch(received),
+            Media::CloudEvent => self.structured(received).map(|draft| vec![draft]),
+            Media::Json | Media::Unsaid if received.headers.contains_key("ce-specversion") => {
+                self.binary(received).map(|draft| vec![draft])
+            }
+            Media::Json | Media::Unsaid => self.plain(received).map(|draft| vec![draft]),
+            Media::Careless | Media::Other => Err(NotAnEvent::MediaType),
+        }
+    }
+
+    /// Section 3.2, structured content mode.
+    fn structured(&self, received: &Received) -> Result<Draft, NotAnEvent> {
+        let Some(mut read) = self.structured.read(&received.body) else {
             let body = parse(&received.body)?;
             let mut spans = spans(received)?;
-            object(&body, || spans.range(&[Step::Name("data".to_owned())]))
+            return object(&body, || spans.range(&[Step::Name("data".to_owned())]));
+        };
+        let draft = object(&read.value, || read.marks.get(self.mark).cloned().flatten())?;
+        Ok(Draft { read: self.keeps.then(|| read.take(&self.data)), ..draft })
+    }
+
+    /// Section 3.1, binary content mode.
+    fn binary(&self, received: &Received) -> Result<Draft, NotAnEvent> {
+        let header = |name: &str| attribute(&received.headers, name);
+        let required = |name: &'static str, field: &'static str| {
+            header(field).ok_or_else(|| missing(name, format!("header:{field}")))
+        };
+        if !required("specversion", "ce-specversion")?.starts_with("1.") {
+            return Err(missing("specversion 1.0", "header:ce-specversion".to_owned()));
         }
+        let empty = received.body.is_empty();
+        let (read, data) = if empty { (Value::Null, 0..0) } else { read_body(received, &self.binary)? };
+        Ok(Draft {
+            id: required("id", "ce-id")?,
+            kind: required("type", "ce-type")?,
+            subject: header("ce-subject"),
+            time: header("ce-time").and_then(|time| attributes::time(&time)),
+            source: Some(required("source", "ce-source")?),
+            data,
+            read: self.keeps.then_some(read),
+        })
+    }
+
+    fn plain(&self, received: &Received) -> Result<Draft, NotAnEvent> {
+        let (body, data) = read_body(received, &self.plain)?;
+        let text = |name: &str| {
+            let value = body.get(name).filter(|value| value.is_string() || value.is_number())?;
+            as_text(value).filter(|text| !text.is_empty()).map(Box::from)
+        };
+        let id = text("id").unwrap_or_else(|| hex::encode(Sha256::digest(&received.body)).into());
+        Ok(Draft {
+            id,
+            kind: text("type").ok_or_else(|| missing("type", "$.type".to_owned()))?,
+            subject: text("subject"),
+            time: text("time").and_then(|time: Box<str>| attributes::time(&time)),
+            source: None,
+            data,
+            read: self.keeps.then_some(body),
+        })
     }
 }
 
@@ -76,25 +149,7 @@ fn object(event: &Value, data: impl FnOnce() -> Option<Range<usize>>) -> Result<
         time: text("time").and_then(attributes::time),
         source: Some(required("source")?.into()),
         data: data().unwrap_or_default(),
-    })
-}
-
-/// Section 3.1, binary content mode.
-fn binary(received: &Received) -> Result<Draft, NotAnEvent> {
-    let header = |name: &str| attribute(&received.headers, name);
-    let required =
-        |name: &'static str, field: &'static str| header(field).ok_or_else(|| missing(name, format!("header:{field}")));
-    if !required("specversion", "ce-specversion")?.starts_with("1.") {
-        return Err(missing("specversion 1.0", "header:ce-specversion".to_owned()));
-    }
-    let empty = received.body.is_empty();
-    Ok(Draft {
-        id: required("id", "ce-id")?,
-        kind: required("type", "ce-type")?,
-        subject: header("ce-subject"),
-        time: header("ce-time").and_then(|time| attributes::time(&time)),
-        source: Some(required("source", "ce-source")?),
-        data: if empty { 0..0 } else { read_body(received, &Needs::nothing())?.1 },
+        read: None,
     })
 }
 
@@ -103,23 +158,6 @@ fn attribute(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
     let value = headers.get(name)?.to_str().ok()?;
     let decoded = percent_decode_str(value).decode_utf8().ok()?;
     (!decoded.is_empty()).then(|| decoded.into())
-}
-
-fn plain(received: &Received) -> Result<Draft, NotAnEvent> {
-    let (body, data) = read_body(received, &Needs::members(&["id", "type", "subject", "time"]))?;
-    let text = |name: &str| {
-        let value = body.get(name).filter(|value| value.is_string() || value.is_number())?;
-        as_text(value).filter(|text| !text.is_empty()).map(Box::from)
-    };
-    let id = text("id").unwrap_or_else(|| hex::encode(Sha256::digest(&received.body)).into());
-    Ok(Draft {
-        id,
-        kind: text("type").ok_or_else(|| missing("type", "$.type".to_owned()))?,
-        subject: text("subject"),
-        time: text("time").and_then(|time: Box<str>| attributes::time(&time)),
-        source: None,
-        data,
-    })
 }
 
 /// As much of the body as is needed, and where it stands without the white space around it.

@@ -35,7 +35,9 @@ pub(super) struct Mapping {
 struct Single {
     needs: Needs,
     /// The mark of each of `data`'s paths.
-    data: Vec<usize>,
+    marks: Vec<usize>,
+    /// Whether what was read of the data goes with the event.
+    keeps: bool,
 }
 
 /// Something compiled, with the text it was compiled from, for messages.
@@ -99,7 +101,7 @@ impl Mapping {
         if let Some(single) = &self.single
             && let Some(read) = single.needs.read(&received.body)
         {
-            return Ok(vec![self.read_single(single, &read, received)?]);
+            return Ok(vec![self.read_single(single, read, received)?]);
         }
         let body = parse(&received.body)?;
         let mut spans = Spans::over(&received.body).ok_or(NotAnEvent::NotJson { line: 1, column: 0 })?;
@@ -118,19 +120,36 @@ impl Mapping {
         }
         self.time.add_needs(&mut needs);
         self.subject.add_needs(&mut needs);
-        let data = self.data.iter().map(|query| needs.mark(&query.compiled)).collect::<Option<_>>()?;
-        Some(Single { needs, data })
+        let marks = self.data.iter().map(|query| needs.mark(&query.compiled)).collect::<Option<_>>()?;
+        Some(Single { needs, marks, keeps: false })
     }
 
-    fn read_single(&self, single: &Single, read: &Pruned, received: &Received) -> Result<Draft, NotAnEvent> {
+    /// From now on so much of the data is read with what makes the event, and goes with it.
+    pub(super) fn keep(&mut self, data: &Needs) {
+        let Some(single) = &mut self.single else { return };
+        single.keeps = true;
+        if self.data.is_empty() {
+            single.needs.add(data);
+        }
+        self.data.iter().for_each(|query| single.needs.add_within(&query.compiled, data));
+    }
+
+    fn read_single(&self, single: &Single, mut read: Pruned, received: &Received) -> Result<Draft, NotAnEvent> {
         self.check_required(&read.value)?;
-        let data = if single.data.is_empty() {
-            read.range.clone()
-        } else {
-            let mut found = single.data.iter().filter_map(|mark| read.marks.get(*mark).cloned().flatten());
-            found.next().ok_or_else(|| self.no_data())?
+        let mut paths = self.data.iter().zip(&single.marks);
+        let place = |mark: usize| read.marks.get(mark).cloned().flatten();
+        let found = paths.find_map(|(query, mark)| Some((&query.compiled, place(*mark)?)));
+        let (path, data) = match found {
+            Some((query, range)) => (Some(query), range),
+            None if self.data.is_empty() => (None, read.range.clone()),
+            None => return Err(self.no_data()),
         };
-        self.draft(&read.value, &read.value, received, data, || Some(read.range.clone()))
+        let draft = self.draft(&read.value, &read.value, received, data, || Some(read.range.clone()))?;
+        let read = single.keeps.then(|| match path {
+            Some(path) => read.take(path),
+            None => read.value,
+        });
+        Ok(Draft { read, ..draft })
     }
 
     fn elements<'v>(&self, body: &'v Value) -> Result<Vec<Element<'v>>, NotAnEvent> {
@@ -221,6 +240,7 @@ impl Mapping {
             id,
             source: None,
             data,
+            read: None,
         })
     }
 

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use http::{HeaderName, header};
 use serde_json::Value;
 
+use self::cloudevents::Open;
 use self::mapped::Mapping;
 use crate::config::{At, Problems, file};
-use crate::expr::EvalError;
+use crate::expr::{EvalError, Needs, kept};
 use crate::model::{Attributes, Event, Evidence, Headers, Request, RequestId};
 use crate::pipeline::{Received, Verified};
 
@@ -25,6 +26,8 @@ pub struct Normalizer {
     route: Arc<str>,
     reading: Reading,
     left_out: Vec<HeaderName>,
+    /// What goes with an event of its document, where its data is looked at.
+    needs: Arc<Needs>,
 }
 
 /// A request's events.
@@ -101,7 +104,7 @@ enum Reading {
     /// As the provider says.
     Mapped(Box<Mapping>),
     /// A CloudEvents request for what it is, any other JSON by `$.type` and `$.id`.
-    Open,
+    Open(Box<Open>),
 }
 
 /// What is known of an event before its request is put together.
@@ -114,6 +117,8 @@ struct Draft {
     /// The sender's own `source`, where the request is a CloudEvents one.
     source: Option<Box<str>>,
     data: Range<usize>,
+    /// The data as far as it was read, where that is to go with the event.
+    read: Option<Value>,
 }
 
 // === impl Normalizer ===
@@ -129,14 +134,31 @@ impl Normalizer {
     ) -> Option<Self> {
         let reading = match provider {
             Some((_, map)) => Reading::Mapped(Box::new(Mapping::compile(map, problems)?)),
-            None => Reading::Open,
+            None => Reading::Open(Box::new(Open::new()?)),
         };
         Some(Self {
             provider: provider.map(|(name, _)| name).unwrap_or_default().into(),
             route: Arc::clone(route),
             reading,
             left_out: NEVER_KEPT.iter().chain(credentials).cloned().collect(),
+            needs: Arc::default(),
         })
+    }
+
+    /// The same for a route where `needs` is what its deliveries look at in an event's document. It is read once then, and
+    /// goes with the event.
+    #[must_use]
+    pub fn keeping(mut self, needs: Needs) -> Self {
+        let data = needs.of_member("data");
+        if data.is_nothing() {
+            return self;
+        }
+        match &mut self.reading {
+            Reading::Mapped(mapping) => mapping.keep(&data),
+            Reading::Open(open) => open.keep(&data),
+        }
+        self.needs = Arc::new(needs);
+        self
     }
 
     /// The events of a verified request, which is named `id`. The fingerprint of the `configuration` in force is kept with
@@ -147,12 +169,12 @@ impl Normalizer {
     pub fn normalize(&self, verified: Verified, id: RequestId, configuration: &str) -> Result<Normalized, NotAnEvent> {
         let drafts = match &self.reading {
             Reading::Mapped(mapping) => mapping.read(verified.received())?,
-            Reading::Open => cloudevents::read(verified.received())?,
+            Reading::Open(open) => open.read(verified.received())?,
         };
         let (received, evidence) = verified.into_parts();
         let attempt = match &self.reading {
             Reading::Mapped(mapping) => mapping.attempt(&received),
-            Reading::Open => None,
+            Reading::Open(_) => None,
         };
         let evidence = Evidence { attempt, configuration: configuration.into(), ..evidence };
         let limit = most_events(&received);
@@ -201,6 +223,10 @@ impl Normalizer {
             route: Arc::clone(&self.route),
         };
         let event = Event::unparsed(attributes, Arc::clone(request), draft.data);
+        let event = match draft.read {
+            Some(data) => kept(event, &self.needs, data),
+            None => event,
+        };
         Occurrence { event: Arc::new(event), key }
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::config::load;
-use crate::expr::Choices;
+use crate::expr::{Choices, Query, view};
 use crate::model::Timestamp;
 use crate::pipeline::verify::Verifier;
 
@@ -346,6 +346,28 @@ fn any_map() -> impl Strategy<Value = String> {
     (batch, split, data, kind).prop_map(|(batch, split, data, kind)| format!("{batch}{split}{data}{kind}"))
 }
 
+/// What deliveries may look at.
+const QUERIES: [&str; 8] =
+    ["$.type", "$.data", "$.data.id", "$.data.items[*]", "$.data.object.*", "$.data..id", "$.headers", "$"];
+const BINARY: &[(&str, &str)] = &[("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-type", "t"), ("ce-source", "/s")];
+
+#[test]
+fn what_deliveries_look_at_goes_with_the_event() {
+    let mut needs = Needs::nothing();
+    Query::parse("$.data.n").unwrap().add_needs(&mut needs);
+    let kept = |normalizer: Normalizer, headers: &[(&str, &str)], body: &str| {
+        let events = run(&normalizer.keeping(needs.clone()), received(headers, body.as_bytes())).unwrap();
+        events[0].event.kept(&needs).cloned()
+    };
+    let expected = Some(json!({ "data": { "n": 1 } }));
+    let body = r#"{"id":"1","source":"/","specversion":"1.0","type":"t","data":{"n":1,"m":2}}"#;
+    assert_eq!(kept(compile("type: $.type\ndata: [$.object, $.data]").unwrap(), &[], body), expected);
+    let open = || Normalizer::compile(&"orders".into(), None, &[], &mut Problems::new()).unwrap();
+    assert_eq!(kept(open(), STRUCTURED, body), expected);
+    assert_eq!(kept(open(), BINARY, r#"{"n":1,"m":2}"#), expected);
+    assert_eq!(kept(open(), &[], r#"{"type":"t","n":1}"#), Some(json!({ "data": { "type": "t", "n": 1 } })));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -357,6 +379,42 @@ proptest! {
                 let bytes: Value = serde_json::from_slice(one.event.data_bytes()).unwrap();
                 prop_assert_eq!(&bytes, &one.event.document()["data"]);
                 prop_assert!(!one.event.id().is_empty() && !one.event.kind().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn what_goes_with_an_event_is_what_is_found_in_it_later(
+        parts in prop::collection::vec((prop::sample::select(vec!["data", "object", "type"]), any_json()), 0..4),
+        map in any_map(),
+        queries in prop::collection::vec(prop::sample::select(QUERIES.to_vec()), 1..4),
+    ) {
+        // Names may stand in it twice.
+        let part = |(name, value): &(&str, Value)| format!("\"{name}\": {value}, ");
+        let head = r#""specversion": "1.0", "id": "1", "source": "/s", "time": 1700000000"#;
+        let body = format!("{{{}{head}, \"type\": \"t\"}} ", parts.iter().map(part).collect::<String>());
+        let mut needs = Needs::nothing();
+        let queries: Vec<Query> = queries.iter().map(|text| Query::parse(text).unwrap()).collect();
+        queries.iter().for_each(|query| query.add_needs(&mut needs));
+        for headers in [None, Some(STRUCTURED), Some(BINARY), Some(&[][..])] {
+            let normalizer = || match headers {
+                None => compile(&map).unwrap(),
+                Some(_) => Normalizer::compile(&"orders".into(), None, &[], &mut Problems::new()).unwrap(),
+            };
+            let events = |normalizer: &Normalizer| run(normalizer, received(headers.unwrap_or_default(), body.as_bytes()));
+            let (plain, keeping) = (events(&normalizer()), events(&normalizer().keeping(needs.clone())));
+            let (Ok(plain), Ok(keeping)) = (&plain, &keeping) else {
+                prop_assert_eq!(plain.err(), keeping.err());
+                continue;
+            };
+            prop_assert_eq!(plain.len(), keeping.len());
+            for (plain, keeping) in plain.iter().zip(keeping) {
+                prop_assert_eq!(plain.event.attributes(), keeping.event.attributes());
+                prop_assert_eq!(plain.event.data_range(), keeping.event.data_range());
+                let (kept, all) = (view(&keeping.event, &needs), plain.event.document());
+                for query in &queries {
+                    prop_assert_eq!(query.all(&kept, &kept), query.all(all, all), "{:?} {}", query, body);
+                }
             }
         }
     }
