@@ -76,6 +76,8 @@ impl<'a> Drafting<'a> {
 
     /// Adds the writes of a group.
     pub(super) fn group(mut self, group: &[Write]) -> Result<Draft, Unfit> {
+        // Bodies are most of it: none is to be copied again because another did not fit.
+        self.draft.record.reserve(HEAD + group.iter().map(Write::weight).sum::<usize>());
         self.draft.record.resize(HEAD, 0);
         for write in group {
             let done = match write {
