@@ -25,7 +25,7 @@ static NOTHING: Needs = Needs::nothing();
 /// Reads a text as far as `needs` says, which has so many marks.
 pub(super) fn read(text: &[u8], needs: &Needs, marks: usize) -> Option<Pruned> {
     let text = std::str::from_utf8(text).ok()?;
-    let mut reader = Reader { text, at: 0, depth: 0, marks: vec![None; marks] };
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: 0, marks: vec![None; marks] };
     reader.token()?;
     let from = reader.at;
     let value = reader.value(needs, false)?;
@@ -35,6 +35,8 @@ pub(super) fn read(text: &[u8], needs: &Needs, marks: usize) -> Option<Pruned> {
 
 struct Reader<'t> {
     text: &'t str,
+    /// The same.
+    bytes: &'t [u8],
     at: usize,
     depth: u8,
     marks: Vec<Option<Range<usize>>>,
@@ -42,7 +44,9 @@ struct Reader<'t> {
 
 /// A string as it stands in the text, without its quotes.
 struct Quoted<'t> {
-    inner: &'t str,
+    text: &'t str,
+    from: usize,
+    to: usize,
     escaped: bool,
 }
 
@@ -81,20 +85,20 @@ impl<'t> Reader<'t> {
         let mut more = self.opens(b'}')?;
         let mut first = true;
         while more {
-            let name = self.name()?.text()?;
-            if std::mem::take(&mut first) && name == RAW_VALUE {
+            let name = self.name()?;
+            if std::mem::take(&mut first) && name.is_raw_value()? {
                 return None;
             }
-            match needs.of(&name) {
-                Some(needs) => {
+            match name.among(needs)? {
+                Some((known, needs)) => {
                     // Of two equal names the last counts, and nothing of the first.
                     needs.for_each_mark(&mut |mark| self.marks.get_mut(mark).into_iter().for_each(|slot| *slot = None));
                     let value = self.value(needs, whole)?;
-                    members.insert(name.into_owned(), value);
+                    members.insert(known.to_owned(), value);
                 }
                 None if whole => {
                     let value = self.value(&NOTHING, true)?;
-                    members.insert(name.into_owned(), value);
+                    members.insert(name.text()?.into_owned(), value);
                 }
                 None => self.skip()?,
             }
@@ -137,8 +141,8 @@ impl<'t> Reader<'t> {
         while more {
             if is_object {
                 let name = self.name()?;
-                if std::mem::take(&mut first) && (name.escaped || name.inner == RAW_VALUE) {
-                    (name.text()? != RAW_VALUE).then_some(())?;
+                if std::mem::take(&mut first) && name.is_raw_value()? {
+                    return None;
                 }
             }
             self.skip()?;
@@ -147,6 +151,7 @@ impl<'t> Reader<'t> {
         Some(())
     }
 
+    #[inline]
     fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         if self.depth == DEEPEST {
             return None;
@@ -158,6 +163,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Goes into a list or an object. Whether there is something in it.
+    #[inline]
     fn opens(&mut self, end: u8) -> Option<bool> {
         self.at += 1;
         let empty = self.token()? == end;
@@ -166,6 +172,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Goes behind a part of a list or an object. Whether another follows.
+    #[inline]
     fn goes_on(&mut self, end: u8) -> Option<bool> {
         let byte = self.token()?;
         self.at += 1;
@@ -173,6 +180,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The name of a member, and the colon behind it.
+    #[inline]
     fn name(&mut self) -> Option<Quoted<'t>> {
         (self.token()? == b'"').then_some(())?;
         let name = self.quoted()?;
@@ -182,6 +190,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A string whose escapes stand for characters. A quote is next.
+    #[inline]
     fn quoted(&mut self) -> Option<Quoted<'t>> {
         self.at += 1;
         let from = self.at;
@@ -195,11 +204,12 @@ impl<'t> Reader<'t> {
             }
             escaped = true;
         }
-        let inner = self.text.get(from..self.at)?;
+        let to = self.at;
         self.at += 1;
-        Some(Quoted { inner, escaped })
+        Some(Quoted { text: self.text, from, to, escaped })
     }
 
+    #[cold]
     fn escape(&mut self) -> Option<()> {
         self.at += 1;
         let byte = self.peek()?;
@@ -257,6 +267,7 @@ impl<'t> Reader<'t> {
         (count > 0).then_some(count)
     }
 
+    #[inline]
     fn word(&mut self, word: &str) -> Option<()> {
         let found = self.rest().starts_with(word.as_bytes());
         self.at += word.len();
@@ -276,12 +287,12 @@ impl<'t> Reader<'t> {
 
     #[inline]
     fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        self.bytes.get(self.at).copied()
     }
 
     #[inline]
     fn rest(&self) -> &'t [u8] {
-        self.text.as_bytes().get(self.at..).unwrap_or_default()
+        self.bytes.get(self.at..).unwrap_or_default()
     }
 }
 
@@ -289,10 +300,32 @@ impl<'t> Reader<'t> {
 
 impl<'t> Quoted<'t> {
     fn text(&self) -> Option<Cow<'t, str>> {
+        let inner = self.text.get(self.from..self.to)?;
         if !self.escaped {
-            return Some(Cow::Borrowed(self.inner));
+            return Some(Cow::Borrowed(inner));
         }
-        serde_json::from_str(&format!("\"{}\"", self.inner)).ok().map(Cow::Owned)
+        serde_json::from_str(&format!("\"{inner}\"")).ok().map(Cow::Owned)
+    }
+
+    /// What is needed of the member that has this name. The outer `None` is no name.
+    #[inline]
+    fn among<'n>(&self, needs: &'n Needs) -> Option<Option<(&'n str, &'n Needs)>> {
+        if self.escaped {
+            let name = self.text()?;
+            return Some(
+                needs.names.iter().find(|(known, _)| **known == *name).map(|(known, needs)| (&**known, needs)),
+            );
+        }
+        let name = self.text.as_bytes().get(self.from..self.to)?;
+        Some(needs.names.iter().find(|(known, _)| known.as_bytes() == name).map(|(known, needs)| (&**known, needs)))
+    }
+
+    #[inline]
+    fn is_raw_value(&self) -> Option<bool> {
+        if !self.escaped && self.to - self.from != RAW_VALUE.len() {
+            return Some(false);
+        }
+        Some(self.text()? == RAW_VALUE)
     }
 }
 
@@ -302,10 +335,12 @@ fn plain(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
-        // The lowest high bit that is set is right; one above it may be wrong by a borrow.
-        let below = |word: u64, least: u8| word.wrapping_sub(EACH_BYTE * u64::from(least)) & !word;
-        let is = |byte: u8| below(word ^ (EACH_BYTE * u64::from(byte)), 1);
-        let found = (below(word, 0x20) | is(b'"') | is(b'\\')) & (EACH_BYTE << 7);
+        // The lowest high bit that is set is right; one above it may be wrong by a borrow. With its second bit turned a quote
+        // stands behind the control characters, and all others stay beyond them.
+        let below = |word: u64, least: u8| word.wrapping_sub(EACH_BYTE * u64::from(least));
+        let quotes_and_controls = below(word ^ (EACH_BYTE * 0x02), 0x21);
+        let backslashes = below(word ^ (EACH_BYTE * u64::from(b'\\')), 1);
+        let found = (quotes_and_controls | backslashes) & !word & (EACH_BYTE << 7);
         if found != 0 {
             return bytes.len() - rest.len() + (found.trailing_zeros() / 8) as usize;
         }
