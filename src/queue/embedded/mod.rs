@@ -78,7 +78,7 @@
 //! tables by the next transaction, before a chore, and before anybody who asks for more than the line itself does looks into
 //! them. What was delivered by then, and is not retained, never gets there but for its key. That transaction names, in
 //! `numbers`, the epoch of the journal that begins with it; a start reads the records of the epoch that is named there. The
-//! [`journal`] has the rest.
+//! `journal` module has the rest.
 //!
 //! A commit that fails is rolled back, and each of its commands is then tried in a transaction of its own: one that
 //! cannot be stored fails alone. A log whose sync failed is overwritten from the same place by the next commit. Should
