@@ -52,6 +52,11 @@ const TOPICS: [Topic; 6] = [
 
 /// Measures all that is asked for.
 pub fn run(options: &Options) {
+    let unknown = |only: &&String| TOPICS.iter().all(|(name, _)| name != *only);
+    if let Some(unknown) = options.only.iter().find(unknown) {
+        let names: Vec<&str> = TOPICS.iter().map(|(name, _)| *name).collect();
+        panic!("there is no topic `{unknown}`, but {}", names.join(", "));
+    }
     Layout::PINNED.prepare();
     let mut text = vec![machine::line()];
     let mut all = Vec::new();
