@@ -68,7 +68,7 @@
 //! `synchronous=FULL`) before it returns. So `Ok` from any call here means that the change is on stable storage, as far as the
 //! disk is honest.
 //!
-//! Each 500 pages (4 MB) the writer moves the log's pages into `queue.db` within a commit and syncs both. The directory is
+//! Each 128 pages (1 MB; more where the database is large) the writer moves the log's pages into `queue.db` within a commit and syncs both. The directory is
 //! synced after files are created in it: by us for the database and the journal, by SQLite for the log. There is no other
 //! thread that checkpoints: one that did let the log grow a hundredfold.
 //!
