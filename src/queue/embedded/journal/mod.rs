@@ -57,7 +57,7 @@ const BYTES: u64 = 64 << 20;
 const HELD: usize = 8 << 20;
 /// How many rows it will take, about. More make the sorted insert of keys cheaper, and the transaction, for which
 /// acknowledgements wait, longer.
-const ROWS: usize = 384;
+const ROWS: usize = 512;
 /// How many claims wait for it: a lane's look into the tables goes past all of them.
 const CLAIMS: usize = 1024;
 /// How long.
