@@ -257,7 +257,7 @@ mod tests {
             let setting = |name: &str| -> i64 { connection.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
             assert_eq!(setting("synchronous"), 2, "FULL, {opened}");
             assert_eq!(setting("auto_vacuum"), 2, "INCREMENTAL, {opened}");
-            assert_eq!((setting("page_size"), setting("wal_autocheckpoint")), (8192, 500), "{opened}");
+            assert_eq!((setting("page_size"), setting("wal_autocheckpoint")), (8192, 128), "{opened}");
             assert_eq!((setting("user_version"), setting("application_id")), (FORMAT, APPLICATION_ID), "{opened}");
         }
     }
