@@ -8,7 +8,8 @@ use futures_util::FutureExt as _;
 use http::{Method, Request, Response, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use uuid::Builder;
 
 use super::finished::Finished;
@@ -23,6 +24,14 @@ use crate::pipeline::respond::Ending;
 use crate::pipeline::{Received, Verified};
 use crate::queue::{Admission, QueueError, Tally};
 use crate::routing::{Route, RouteTable};
+
+/// The answer of a route that says nothing else: the id of the event, and all where there are others.
+#[derive(Serialize)]
+struct Told<'i> {
+    id: Option<&'i str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ids: Option<&'i [&'i str]>,
+}
 
 /// How many events of a request ended how.
 #[derive(Debug, Default)]
@@ -144,19 +153,9 @@ fn answer(route: &Route, ending: Ending, ids: &[&str]) -> Response<Full<Bytes>> 
     let (status, body) = route.respond.render(ending, 202, ids);
     match (body, ids) {
         (Some(body), _) => json_response(status, &body),
-        (None, [id]) => respond(status, told_id(id)),
-        (None, ids) => json_response(status, &json!({ "id": ids.first(), "ids": ids })),
+        (None, [id]) => respond(status, Told { id: Some(id), ids: None }.to_bytes()),
+        (None, ids) => respond(status, Told { id: ids.first().copied(), ids: Some(ids) }.to_bytes()),
     }
-}
-
-/// The answer to nearly every request, without a document in between.
-fn told_id(id: &str) -> Bytes {
-    let mut body = Vec::with_capacity(id.len() + 16);
-    body.extend_from_slice(b"{\"id\":");
-    // Text is always JSON, and a vector takes all of it.
-    let _ = serde_json::to_writer(&mut body, id);
-    body.push(b'}');
-    body.into()
 }
 
 /// Version 7, so that ids sort by the time that the clock says. It is no secret: random numbers of the process do, without
@@ -177,6 +176,15 @@ fn respond(status: u16, body: Bytes) -> Response<Full<Bytes>> {
     *response.status_mut() = rescue::status(status);
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     response
+}
+
+// === impl Told ===
+
+impl Told<'_> {
+    fn to_bytes(&self) -> Bytes {
+        // Text is always JSON.
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
 }
 
 // === impl Outcomes ===
