@@ -157,9 +157,7 @@ impl Appending<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8)",
             )?
             .execute(params![row, id.as_bytes(), lane_row, due_at, accepted_at, size, sum, order_key])?;
-        let change = self.changes.lane(lane_row);
-        change.accepted += 1;
-        change.enter_pending(size);
+        self.changes.lane(lane_row).accept(size);
         if due_at < BLOCKED {
             let event = Arc::clone(&new.event);
             let hold = self.desk.claims.claim(row, order_key.is_none().then_some(size));

@@ -200,15 +200,13 @@ pub(super) fn delivery_id(row: &Row<'_>, column: usize) -> Result<DeliveryId, Co
 pub(super) fn longer_history(stored: Option<&str>, attempt: &Attempt) -> String {
     let mut history = history(stored);
     history.push(attempt.clone());
-    let surplus = history.len().saturating_sub(Attempt::KEPT);
-    history.drain(..surplus);
-    // A list of plain fields: there is nothing in it that has no JSON.
-    serde_json::to_string(&history).unwrap_or_default()
+    history_of(&history).unwrap_or_default()
 }
 
 /// A history as JSON: the last [`Attempt::KEPT`]; `None` of none.
 pub(super) fn history_of(attempts: &[Attempt]) -> Option<String> {
     let kept = attempts.get(attempts.len().saturating_sub(Attempt::KEPT)..).unwrap_or_default();
+    // A list of plain fields: there is nothing in it that has no JSON.
     (!kept.is_empty()).then(|| serde_json::to_string(kept).unwrap_or_default())
 }
 

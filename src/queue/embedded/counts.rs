@@ -299,6 +299,21 @@ impl Changes {
 // === impl LaneChange ===
 
 impl LaneChange {
+    /// One more was accepted, and is pending.
+    pub(super) const fn accept(&mut self, size: i64) {
+        self.accepted += 1;
+        self.enter_pending(size);
+    }
+
+    /// A pending one was made.
+    pub(super) const fn make(&mut self, size: i64, kept: bool) {
+        self.delivered += 1;
+        self.leave_pending(size);
+        if kept {
+            self.enter_kept(size);
+        }
+    }
+
     /// One more is pending, of this size.
     pub(super) const fn enter_pending(&mut self, size: i64) {
         self.pending += 1;

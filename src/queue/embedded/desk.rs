@@ -1,6 +1,7 @@
 //! The connection that writes, with what each transaction needs.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -101,11 +102,10 @@ impl Desk {
         let began = Instant::now();
         let mut changes = Changes::default();
         let reserved = self.reserved;
-        let ended = self.begin()?;
         let epoch = self.journal.needs_epoch().then(journal::another_epoch);
+        let ended = self.begin(epoch).inspect_err(|_| self.journal.stuck = true)?;
         let result = work(self, &mut changes)
             .and_then(|value| changes.store(&self.connection).map(|()| value))
-            .and_then(|value| epoch.map_or(Ok(()), |epoch| self.name_epoch(epoch)).map(|()| value))
             .and_then(|value| self.run("COMMIT").inspect_err(|_| self.journal.close()).map(|()| value));
         if result.is_ok() {
             self.metrics.commits.inc();
@@ -131,13 +131,12 @@ impl Desk {
             self.claims.unstored.clear();
             return Ok(());
         }
-        let stored = self.transact(|_, _| Ok(()));
-        self.journal.stuck = stored.is_err();
-        stored
+        self.transact(|_, _| Ok(()))
     }
 
-    /// Begins a transaction with what is recent. Answers the rows whose claims end with it.
-    fn begin(&self) -> rusqlite::Result<Vec<i64>> {
+    /// Begins a transaction with what is recent, and with the name of the epoch that begins with it. Answers the rows whose
+    /// claims end with it.
+    fn begin(&self, epoch: Option<u64>) -> rusqlite::Result<Vec<i64>> {
         self.run("BEGIN IMMEDIATE")?;
         let recent = &self.journal.recent;
         match journal::store(recent, self, false) {
@@ -150,6 +149,7 @@ impl Desk {
             }
             result => result,
         }
+        .and_then(|ended| epoch.map_or(Ok(()), |epoch| self.name_epoch(epoch)).map(|()| ended))
         .inspect_err(|_| self.roll_back())
     }
 
@@ -162,12 +162,12 @@ impl Desk {
     }
 
     /// Runs `look` on one state of the tables.
-    pub(super) fn snapshot<T>(&self, look: impl FnOnce(&Self) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    pub(super) fn snapshot<T>(&self, look: impl FnOnce(&Self) -> T) -> rusqlite::Result<T> {
         self.run("BEGIN")?;
         let seen = look(self);
         // Nothing was written: there is nothing to keep or to lose.
         self.roll_back();
-        seen
+        Ok(seen)
     }
 
     fn roll_back(&self) {
@@ -184,10 +184,8 @@ impl Desk {
     /// Commits a group to the journal; `None` where the tables have to take it.
     fn commit_to_journal(&mut self, group: &[Write], now: Timestamp) -> rusqlite::Result<Option<Vec<Done>>> {
         let began = Instant::now();
-        let mut next_event = self.next_event;
-        let draft = journal::draft(self, &mut next_event, self.reserved, group, now)?;
-        let Some(mut draft) = draft else { return Ok(None) };
-        self.next_event = next_event;
+        let Some(mut draft) = journal::draft(self, group, now)? else { return Ok(None) };
+        self.next_event = draft.numbers.start;
         if !self.journal.append(&mut draft) {
             return Ok(None);
         }
@@ -198,6 +196,11 @@ impl Desk {
         self.metrics.duration.observe(began.elapsed().as_secs_f64());
         self.metrics.group_size.observe(group.len() as f64);
         Ok(Some(draft.done))
+    }
+
+    /// The numbers that may be given to events without another word.
+    pub(super) const fn free_numbers(&self) -> Range<i64> {
+        self.next_event..self.reserved
     }
 
     /// No number below this is given any more.

@@ -258,7 +258,7 @@ impl Embedded {
         let mut desk =
             Desk::new(connection, Arc::clone(&claims), Arc::clone(&counts), stock.next_event, journal, metrics.clone());
         desk.max_size = options.max_size;
-        journal::recover(&mut desk, directory.journal(), stock.journal)?;
+        journal::recover(&mut desk, stock.journal)?;
         head::count_missing(&desk, noted);
         let bounds = Bounds::new(options.max_bytes, options.max_age, options.max_kept);
         let outfit = Outfit {
@@ -290,7 +290,7 @@ impl Embedded {
         }))
     }
 
-    /// Audits the home in a directory that no gateway has open.
+    /// Audits the home in a directory that no gateway has open, once what is in its journal is in the tables.
     ///
     /// # Errors
     ///

@@ -1,17 +1,19 @@
 //! A group, as the journal is to have it: what is simple enough to be committed without the tables.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::super::append;
 use super::super::claims::Claims;
+use super::super::codec;
 use super::super::command::Write;
 use super::super::counts::{Changes, Counts};
 use super::super::desk::{Desk, Done};
 use super::super::settle::{Settle, Verdict};
 use super::super::tables::slots;
 use super::file::HEAD;
-use super::recent::{Change, Recent, RecentDelivery, RecentEvent, RecentKey};
+use super::recent::{Change, Recent, RecentDelivery, RecentEvent, RecentKey, RecentSettle};
 use super::record::{
     self, AgainEntry, AppendEntry, CountEntry, DeliveryEntry, Entry, EventEntry, MadeEntry, RequestEntry,
 };
@@ -29,6 +31,8 @@ pub(in super::super) struct Draft {
     pub(in super::super) counts: Changes,
     /// What each write did.
     pub(in super::super) done: Vec<Done>,
+    /// The event numbers that are left.
+    pub(in super::super) numbers: Range<i64>,
     /// The keys of the events in it.
     keys: HashMap<EventKey, RecentKey>,
 }
@@ -48,9 +52,6 @@ pub(super) enum Unfit {
 pub(super) struct Drafting<'a> {
     desk: &'a Desk,
     recent: &'a Recent,
-    next_event: &'a mut i64,
-    /// The first number that may not be given yet.
-    reserved: i64,
     now: Timestamp,
     draft: Draft,
 }
@@ -70,15 +71,17 @@ impl From<postcard::Error> for Unfit {
 // === impl Drafting ===
 
 impl<'a> Drafting<'a> {
-    pub(super) fn new(desk: &'a Desk, next_event: &'a mut i64, reserved: i64, now: Timestamp) -> Self {
-        Self { desk, recent: &desk.journal.recent, next_event, reserved, now, draft: Draft::default() }
+    /// A draft with room for a record of so many bytes.
+    pub(super) fn new(desk: &'a Desk, bytes: usize, now: Timestamp) -> Self {
+        // Bodies are most of it: none is to be copied again because another did not fit.
+        let mut record = Vec::with_capacity(HEAD + bytes);
+        record.resize(HEAD, 0);
+        let draft = Draft { record, numbers: desk.free_numbers(), ..Draft::default() };
+        Self { desk, recent: &desk.journal.recent, now, draft }
     }
 
     /// Adds the writes of a group.
     pub(super) fn group(mut self, group: &[Write]) -> Result<Draft, Unfit> {
-        // Bodies are most of it: none is to be copied again because another did not fit.
-        self.draft.record.reserve(HEAD + group.iter().map(Write::weight).sum::<usize>());
-        self.draft.record.resize(HEAD, 0);
         for write in group {
             let done = match write {
                 Write::Append { batch, .. } => Done::Appended(self.append(batch)?),
@@ -146,11 +149,7 @@ impl<'a> Drafting<'a> {
         request: &mut Option<i64>,
         leases: &mut Vec<Lease>,
     ) -> Result<EventEntry<'b>, Unfit> {
-        let number = *self.next_event;
-        if number >= self.reserved {
-            return Err(Unfit::Tables);
-        }
-        *self.next_event += 1;
+        let number = self.draft.numbers.next().ok_or(Unfit::Tables)?;
         let until = new.remember_until.map_or(0, Timestamp::as_millis);
         let alias = (new.key != new.event.id()).then(|| EventKey::alias(&batch.route, new.event.id()));
         let size = append::delivery_size(share, new.deliveries.len());
@@ -172,9 +171,7 @@ impl<'a> Drafting<'a> {
                 history: Vec::new(),
                 made: None,
             }));
-            let change = self.draft.counts.lane(lane);
-            change.accepted += 1;
-            change.enter_pending(size);
+            self.draft.counts.lane(lane).accept(size);
             let hold = self.claims().claim(row, Some(size));
             let event = Arc::clone(&new.event);
             leases.push(Lease::new(id, delivery.lane.clone(), event, self.now, self.now, 0, hold));
@@ -182,8 +179,8 @@ impl<'a> Drafting<'a> {
         let request = *request.get_or_insert(number);
         self.draft.keys.insert(key, RecentKey { event: number, until });
         let event = Arc::clone(&new.event);
-        let recent = RecentEvent { request, key, alias, until, event, accepted_at, weight: share, deliveries };
-        self.draft.changes.push(Change::Event(number, recent));
+        let event = RecentEvent { request, key, alias, event, accepted_at, deliveries };
+        self.draft.changes.push(Change::Event { number, until, event });
         Ok(EventEntry::of(number, &new.event, key, alias, until, entries))
     }
 
@@ -205,16 +202,14 @@ impl<'a> Drafting<'a> {
     fn settle(&mut self, settle: &Settle) -> Result<Settled, Unfit> {
         let Settle { lane, claim, verdict, .. } = settle;
         let size = claim.size.filter(|_| self.claims().stands(*claim)).ok_or(Unfit::Tables)?;
-        match verdict {
-            // What was made of what is recent makes that less.
-            Verdict::Made { .. } if self.recent.pending(claim.row).is_none() => self.unless_stuck()?,
-            Verdict::Made { .. } => {}
-            Verdict::Again { .. } => self.unless_stuck()?,
-            Verdict::Dead(_) | Verdict::Unreadable => {}
+        // A recent delivery that was made is no more for the tables than it was.
+        if !matches!(verdict, Verdict::Made { .. }) || self.recent.pending(claim.row).is_none() {
+            self.unless_stuck()?;
         }
+        let lane = self.lane(lane)?;
         match verdict {
             Verdict::Made { attempt, keep_until } => self.made(lane, *claim, size, attempt, *keep_until)?,
-            Verdict::Again { at, attempt } => self.again(*claim, *at, attempt)?,
+            Verdict::Again { at, attempt } => self.again(lane, *claim, *at, attempt)?,
             Verdict::Dead(_) | Verdict::Unreadable => return Err(Unfit::Tables),
         }
         Ok(Settled { was_pending: true, next_is_due: false, parked: false })
@@ -222,19 +217,13 @@ impl<'a> Drafting<'a> {
 
     fn made(
         &mut self,
-        lane: &Lane,
+        lane: i64,
         claim: Claim,
         size: i64,
         attempt: &Attempt,
         keep_until: Option<Timestamp>,
     ) -> Result<(), Unfit> {
-        let lane = self.lane(lane)?;
-        let change = self.draft.counts.lane(lane);
-        change.delivered += 1;
-        change.leave_pending(size);
-        if keep_until.is_some() {
-            change.enter_kept(size);
-        }
+        self.draft.counts.lane(lane).make(size, keep_until.is_some());
         let made = MadeEntry {
             row: claim.row,
             lane,
@@ -246,14 +235,14 @@ impl<'a> Drafting<'a> {
             status: attempt.status,
         };
         self.write(&Entry::Made(made.clone()))?;
-        self.draft.changes.push(Change::Made(made));
+        self.draft.changes.push(Change::Settle(RecentSettle::Made(made)));
         Ok(())
     }
 
-    fn again(&mut self, claim: Claim, at: Timestamp, attempt: &Attempt) -> Result<(), Unfit> {
-        let json = super::super::codec::attempt(attempt);
-        self.write(&Entry::Again(AgainEntry { row: claim.row, at: at.as_millis(), attempt: &json }))?;
-        self.draft.changes.push(Change::Again { row: claim.row, at, attempt: attempt.clone() });
+    fn again(&mut self, lane: i64, Claim { row, .. }: Claim, at: Timestamp, attempt: &Attempt) -> Result<(), Unfit> {
+        let json = codec::attempt(attempt);
+        self.write(&Entry::Again(AgainEntry { row, lane, at: at.as_millis(), attempt: &json }))?;
+        self.draft.changes.push(Change::Settle(RecentSettle::Again { row, lane, at, attempt: attempt.clone() }));
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The journal's file: records one behind the other, each written and synced at once.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +47,11 @@ impl JournalFile {
     /// The file at `path`, which is made with the first record, to be written from `end` on.
     pub(super) const fn new(path: PathBuf, epoch: u64, end: u64) -> Self {
         Self { path, file: None, epoch, end }
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The epoch of what is written.
@@ -104,27 +109,24 @@ fn seal(record: &mut [u8], epoch: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads the records of an epoch. A missing file has none.
+/// Reads the records of an epoch.
 pub(super) fn read(path: &Path, epoch: u64) -> io::Result<Found> {
-    let mut bytes = Vec::new();
-    match File::open(path) {
-        Ok(mut file) => file.read_to_end(&mut bytes)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::default()),
-        Err(error) => return Err(error),
-    };
-    Ok(scan(&bytes, epoch))
+    Ok(scan(&bytes(path)?, epoch))
 }
 
 /// The epoch of the record at the beginning of the file, for a database that does not know it any more.
 pub(super) fn first_epoch(path: &Path) -> io::Result<Option<u64>> {
-    let mut bytes = Vec::new();
-    match File::open(path) {
-        Ok(mut file) => file.read_to_end(&mut bytes)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
+    let bytes = bytes(path)?;
     let epoch = bytes.get(8..HEAD).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
     Ok(epoch.filter(|epoch| record(&bytes, *epoch).is_some()))
+}
+
+/// All that is in the file; nothing where there is none.
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        result => result,
+    }
 }
 
 /// Goes from record to record. Only one was under way when a process died, and it is the last: what does not check with a
@@ -202,9 +204,9 @@ mod tests {
     fn a_record_that_was_cut_off_is_none_and_is_written_over() {
         let directory = tempfile::tempdir().unwrap();
         let (path, _) = written(directory.path(), &[&[b"one", b"twotwo"]]);
-        let whole = std::fs::read(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
         for length in 19..whole.len() {
-            std::fs::write(&path, &whole[..length]).unwrap();
+            fs::write(&path, &whole[..length]).unwrap();
             let found = read(&path, 1).unwrap();
             assert_eq!(found, Found { records: vec![b"one".to_vec()], end: 19, gaps: 0 }, "{length}");
             let mut file = JournalFile::new(path.clone(), 1, found.end);
@@ -217,11 +219,11 @@ mod tests {
     fn what_stands_behind_damage_is_kept() {
         let directory = tempfile::tempdir().unwrap();
         let (path, _) = written(directory.path(), &[&[b"one", b"two", b"three"]]);
-        let whole = std::fs::read(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
         for at in 19..38 {
             let mut altered = whole.clone();
             altered[at] ^= 4;
-            std::fs::write(&path, altered).unwrap();
+            fs::write(&path, altered).unwrap();
             let found = read(&path, 1).unwrap();
             assert_eq!(found.records, [b"one".to_vec(), b"three".to_vec()], "byte {at}");
             assert_eq!((found.gaps, found.end), (1, whole.len() as u64), "byte {at}");

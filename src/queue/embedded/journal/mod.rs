@@ -3,7 +3,7 @@
 //! Most deliveries are made a moment after they were accepted, and then nothing of them need be in a table but the key of
 //! their event. So a group that is simple enough is written to the file `journal` as one record, synced, and acknowledged.
 //! What it changes is kept in memory as [`Recent`], and brought to the tables by whichever comes first: the next
-//! transaction, somebody who looks, a thousand rows, some megabytes, a second. What was made by then never gets there.
+//! transaction, somebody who looks, some hundred rows, some megabytes, a second. What was made by then never gets there.
 //!
 //! A transaction begins with that, and ends with another epoch of the journal, whose number is stored in the tables by the
 //! same commit. So at each moment the tables and the records of the epoch that they name are all there is: opening reads
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use self::draft::{Drafting, Unfit};
 use self::file::JournalFile;
-use self::recent::Change;
+use self::recent::{Change, RecentSettle};
 use super::command::Write;
 use super::desk::Desk;
 use crate::model::Timestamp;
@@ -49,6 +49,8 @@ pub(super) struct Journal {
     closed: bool,
     /// Whether the tables could not take what is in it.
     pub(super) stuck: bool,
+    /// Whether the last record could not be written.
+    failing: bool,
 }
 
 /// How many bytes an epoch has before it is brought to the tables. So large the file may become.
@@ -68,7 +70,11 @@ const AGE: Duration = Duration::from_secs(1);
 impl Journal {
     /// A journal without anything in it, in the file at `path`. It is not written to before it has an epoch.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { file: JournalFile::new(path, 0, 0), recent: Recent::default(), torn: false, closed: false, stuck: false }
+        Self::holding(JournalFile::new(path, 0, 0), Recent::default())
+    }
+
+    const fn holding(file: JournalFile, recent: Recent) -> Self {
+        Self { file, recent, torn: false, closed: false, stuck: false, failing: false }
     }
 
     /// Whether what is in it should be brought to the tables now.
@@ -105,7 +111,7 @@ impl Journal {
         self.recent.changes.add(&draft.counts);
         let mut ended = Vec::with_capacity(draft.changes.len());
         for change in draft.changes.drain(..) {
-            if matches!(change, Change::Again { .. }) {
+            if matches!(change, Change::Settle(RecentSettle::Again { .. })) {
                 // Its lane comes back for it.
                 unstored.want();
             }
@@ -127,38 +133,37 @@ impl Journal {
 
     /// Writes a group. It is on stable storage when this is `true`.
     pub(super) fn append(&mut self, draft: &mut Draft) -> bool {
-        match self.file.append(&mut draft.record) {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::debug!(%error, "the journal cannot be written: the tables take it");
-                self.torn = true;
-                false
-            }
+        let written = self.file.append(&mut draft.record);
+        let failed = std::mem::replace(&mut self.failing, written.is_err());
+        let file = self.file.path().display();
+        match (&written, failed) {
+            (Err(error), false) => tracing::warn!(
+                %file, %error,
+                "the journal cannot be written: events go to the database at once, which is slower; check the disk, and whose the file is"
+            ),
+            (Ok(()), true) => tracing::info!(%file, "the journal can be written again"),
+            _ => {}
         }
+        self.torn |= self.failing;
+        written.is_ok()
     }
 }
 
-/// How many bytes one record may have: what is larger goes to the tables at once.
+/// How many bytes one record may have, about: what is larger goes to the tables at once.
 const RECORD: usize = 4 << 20;
 /// How many bytes what is recent takes in the tables for each in the journal, at most; and however little it is.
 const SPREAD: u64 = 2;
 const SPREAD_LEAST: u64 = 64 << 10;
 
 /// A group as the journal can take it; `None` where the tables have to.
-pub(super) fn draft(
-    desk: &Desk,
-    next_event: &mut i64,
-    reserved: i64,
-    group: &[Write],
-    now: Timestamp,
-) -> rusqlite::Result<Option<Draft>> {
-    if !desk.journal.is_open() {
+pub(super) fn draft(desk: &Desk, group: &[Write], now: Timestamp) -> rusqlite::Result<Option<Draft>> {
+    let bytes = group.iter().map(Write::weight).sum();
+    if !desk.journal.is_open() || bytes > RECORD {
         return Ok(None);
     }
     // One look for all keys: a lock each would be most of what a look costs.
-    let drafted = desk.snapshot(|desk| Ok(Drafting::new(desk, next_event, reserved, now).group(group)))?;
-    match drafted {
-        Ok(draft) if draft.record.len() > RECORD || !has_room(desk, &draft)? => Ok(None),
+    match desk.snapshot(|desk| Drafting::new(desk, bytes, now).group(group))? {
+        Ok(draft) if !has_room(desk, &draft)? => Ok(None),
         Ok(draft) => Ok(Some(draft)),
         Err(Unfit::Sqlite(error)) => Err(error),
         Err(Unfit::Tables) => Ok(None),
@@ -178,5 +183,6 @@ fn has_room(desk: &Desk, draft: &Draft) -> rusqlite::Result<bool> {
 /// A number that nobody can guess, and that no epoch had: from the operating system, by way of what keys hash maps.
 pub(super) fn another_epoch() -> u64 {
     use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-    RandomState::new().build_hasher().finish().max(1)
+    // The tables have signed numbers.
+    (RandomState::new().build_hasher().finish() >> 1).max(1)
 }

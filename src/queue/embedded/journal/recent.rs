@@ -17,7 +17,7 @@ pub(in super::super) struct Recent {
     /// Every event that came, by its key.
     pub(super) keys: HashMap<EventKey, RecentKey>,
     /// What became of deliveries that are in the tables.
-    pub(super) stored: Vec<StoredSettle>,
+    pub(super) stored: Vec<RecentSettle>,
     /// What the ledger in the tables does not count yet.
     pub(super) changes: Changes,
     /// About how many bytes `events` take.
@@ -40,11 +40,8 @@ pub(super) struct RecentEvent {
     pub(super) key: EventKey,
     /// The key under which it is found by its id, where that is another.
     pub(super) alias: Option<EventKey>,
-    pub(super) until: i64,
     pub(super) event: Arc<Event>,
     pub(super) accepted_at: i64,
-    /// About how many bytes it takes.
-    pub(super) weight: usize,
     /// By slot; `None` where it was made and is not kept.
     pub(super) deliveries: Vec<Option<RecentDelivery>>,
 }
@@ -61,20 +58,29 @@ pub(super) struct RecentDelivery {
     pub(super) made: Option<MadeEntry>,
 }
 
-/// What became of a delivery that is in the tables.
+/// What became of a delivery.
 #[derive(Debug)]
-pub(super) enum StoredSettle {
+pub(super) enum RecentSettle {
+    /// It was made.
     Made(MadeEntry),
-    Again { row: i64, at: Timestamp, attempt: Attempt },
+    /// It was put off until `at`.
+    Again { row: i64, lane: i64, at: Timestamp, attempt: Attempt },
 }
 
 /// A change of what is recent.
 #[derive(Debug)]
 pub(super) enum Change {
-    Event(i64, RecentEvent),
-    Made(MadeEntry),
-    Again { row: i64, at: Timestamp, attempt: Attempt },
+    /// An event came; until when it is remembered, or 0.
+    Event {
+        number: i64,
+        until: i64,
+        event: RecentEvent,
+    },
+    Settle(RecentSettle),
 }
+
+/// What an event takes in memory beside its data, in bytes, about.
+const EACH: usize = 2 << 10;
 
 // === impl Recent ===
 
@@ -121,15 +127,13 @@ impl Recent {
     pub(super) fn enter(&mut self, change: Change, now: Instant) -> Option<i64> {
         self.touch(now);
         match change {
-            Change::Event(number, event) => {
-                let key = RecentKey { event: number, until: event.until };
-                self.keys.insert(event.key, key);
-                self.held += event.weight;
+            Change::Event { number, until, event } => {
+                self.keys.insert(event.key, RecentKey { event: number, until });
+                self.held += event.weight();
                 self.events.insert(number, event);
                 None
             }
-            Change::Made(made) => self.made(made),
-            Change::Again { row, at, attempt } => self.again(row, at, attempt),
+            Change::Settle(settle) => self.settle(settle),
         }
     }
 
@@ -138,36 +142,56 @@ impl Recent {
         self.since.get_or_insert(now);
     }
 
-    fn made(&mut self, made: MadeEntry) -> Option<i64> {
-        let row = made.row;
+    fn settle(&mut self, settle: RecentSettle) -> Option<i64> {
+        let row = settle.row();
         if self.pending(row).is_none() {
-            self.stored.push(StoredSettle::Made(made));
+            self.stored.push(settle);
             return None;
         }
-        let number = event_of(row);
-        let event = self.events.get_mut(&number)?;
+        let event = self.events.get_mut(&event_of(row))?;
         let place = event.deliveries.get_mut(usize::try_from(row % SLOTS).ok()?)?;
-        match made.keep_until {
-            Some(_) => place.iter_mut().for_each(|delivery| delivery.made = Some(made.clone())),
-            None => *place = None,
+        match (settle, &mut *place) {
+            (RecentSettle::Made(made), Some(delivery)) if made.keep_until.is_some() => delivery.made = Some(made),
+            (RecentSettle::Made(_), place) => *place = None,
+            (RecentSettle::Again { at, attempt, .. }, Some(delivery)) => {
+                delivery.due_at = at.as_millis();
+                delivery.history.push(attempt);
+            }
+            (RecentSettle::Again { .. }, None) => {}
         }
         if event.deliveries.iter().all(Option::is_none) {
-            self.held -= event.weight;
-            self.events.remove(&number);
+            self.held -= event.weight();
+            self.events.remove(&event_of(row));
         }
         Some(row)
     }
+}
 
-    fn again(&mut self, row: i64, at: Timestamp, attempt: Attempt) -> Option<i64> {
-        let delivery = usize::try_from(row % SLOTS).ok().and_then(|slot| {
-            self.events.get_mut(&event_of(row))?.deliveries.get_mut(slot)?.as_mut().filter(|it| it.made.is_none())
-        });
-        if let Some(delivery) = delivery {
-            delivery.due_at = at.as_millis();
-            delivery.history.push(attempt);
-            return Some(row);
+// === impl RecentEvent ===
+
+impl RecentEvent {
+    /// About how many bytes it takes.
+    fn weight(&self) -> usize {
+        EACH + self.event.data_range().len()
+    }
+}
+
+// === impl RecentSettle ===
+
+impl RecentSettle {
+    /// The delivery.
+    pub(super) const fn row(&self) -> i64 {
+        match self {
+            Self::Made(made) => made.row,
+            Self::Again { row, .. } => *row,
         }
-        self.stored.push(StoredSettle::Again { row, at, attempt });
-        None
+    }
+
+    /// Its lane.
+    pub(super) const fn lane(&self) -> i64 {
+        match self {
+            Self::Made(made) => made.lane,
+            Self::Again { lane, .. } => *lane,
+        }
     }
 }

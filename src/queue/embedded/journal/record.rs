@@ -100,6 +100,7 @@ pub(super) struct MadeEntry {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct AgainEntry<'a> {
     pub(super) row: i64,
+    pub(super) lane: i64,
     pub(super) at: i64,
     /// The attempt as JSON, as a delivery's history has it.
     pub(super) attempt: &'a str,
@@ -267,7 +268,7 @@ mod tests {
             }),
             Entry::Count(count),
             Entry::Made(made),
-            Entry::Again(AgainEntry { row: 1, at: 2, attempt: "{}" }),
+            Entry::Again(AgainEntry { row: 1, lane: 4, at: 2, attempt: "{}" }),
         ];
         let record = entries.iter().fold(Vec::new(), |record, entry| encode(entry, record).unwrap());
         let read = decode(&record).unwrap();

@@ -1,6 +1,5 @@
 //! What the journal holds when the home is opened.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,16 +11,17 @@ use super::super::metrics::Metrics;
 use super::super::schema;
 use super::Journal;
 use super::file::{self, JournalFile};
-use super::recent::{Change, Recent, RecentDelivery, RecentEvent};
-use super::record::{self, AppendEntry, Entry};
+use super::recent::{Change, Recent, RecentDelivery, RecentEvent, RecentSettle};
+use super::record::{self, AgainEntry, AppendEntry, Entry};
 use crate::model::{DeliveryId, EventKey, Timestamp};
 use crate::queue::{QueueError, RouteCounts};
 
 /// What the tables say where they do not know the journal's epoch any more: what was salvaged may be in both.
 pub(in super::super) const UNKNOWN: i64 = -1;
 
-/// Enters into `desk` what the journal at `path` holds of the epoch that the tables name, and brings it to them.
-pub(in super::super) fn recover(desk: &mut Desk, path: PathBuf, named: i64) -> Result<(), QueueError> {
+/// Enters into `desk` what its journal holds of the epoch that the tables name, and brings it to them.
+pub(in super::super) fn recover(desk: &mut Desk, named: i64) -> Result<(), QueueError> {
+    let path = desk.journal.file.path().to_owned();
     let unreadable =
         |error: std::io::Error| QueueError::Store { detail: format!("{} cannot be read: {error}", path.display()) };
     let epoch = match named {
@@ -44,8 +44,7 @@ pub(in super::super) fn recover(desk: &mut Desk, path: PathBuf, named: i64) -> R
         );
     }
     let recent = recovery.recent;
-    desk.journal =
-        Journal { file: JournalFile::new(path, epoch, found.end), recent, torn: false, closed: false, stuck: false };
+    desk.journal = Journal::holding(JournalFile::new(path, epoch, found.end), recent);
     desk.claims.unstored.show_all(&desk.journal.recent);
     if !desk.journal.recent.is_empty() {
         desk.claims.unstored.want();
@@ -67,9 +66,8 @@ pub(in super::super) fn recover_stopped(directory: &Directory) {
         schema::open(&directory.database(), None).map_err(QueueError::from).and_then(|(connection, stock)| {
             let counts = Arc::new(Counts::new(stock.lanes, stock.routes, stock.lost));
             let metrics = Metrics::new().map_err(|error| QueueError::Store { detail: error.to_string() })?;
-            let journal = Journal::new(path.clone());
-            let mut desk = Desk::new(connection, Arc::default(), counts, stock.next_event, journal, metrics);
-            recover(&mut desk, path, stock.journal)?;
+            let mut desk = Desk::new(connection, Arc::default(), counts, stock.next_event, Journal::new(path), metrics);
+            recover(&mut desk, stock.journal)?;
             desk.close().map_err(|error| queue_error(&error))
         });
     if let Err(error) = recovered {
@@ -102,18 +100,14 @@ impl Recovery<'_> {
                 },
             ),
             Entry::Made(made) => {
-                let change = counts.lane(made.lane);
-                change.delivered += 1;
-                change.leave_pending(made.size);
-                if made.keep_until.is_some() {
-                    change.enter_kept(made.size);
-                }
-                self.recent.enter(Change::Made(made), self.now);
+                counts.lane(made.lane).make(made.size, made.keep_until.is_some());
+                self.recent.enter(Change::Settle(RecentSettle::Made(made)), self.now);
             }
             Entry::Again(again) => {
                 if let Ok(attempt) = serde_json::from_str(again.attempt) {
-                    let at = Timestamp::from_millis(again.at);
-                    self.recent.enter(Change::Again { row: again.row, at, attempt }, self.now);
+                    let AgainEntry { row, lane, .. } = again;
+                    let settle = RecentSettle::Again { row, lane, at: Timestamp::from_millis(again.at), attempt };
+                    self.recent.enter(Change::Settle(settle), self.now);
                 }
             }
         }
@@ -133,9 +127,7 @@ impl Recovery<'_> {
                 continue;
             }
             let deliveries = entry.deliveries.iter().map(|delivery| {
-                let change = counts.lane(delivery.lane);
-                change.accepted += 1;
-                change.enter_pending(delivery.size);
+                counts.lane(delivery.lane).accept(delivery.size);
                 Some(RecentDelivery {
                     id: DeliveryId::from_bytes(delivery.id),
                     lane: delivery.lane,
@@ -149,13 +141,11 @@ impl Recovery<'_> {
                 request: *first.get_or_insert(entry.number),
                 key,
                 alias: entry.alias.map(EventKey::from_bytes),
-                until: entry.until,
                 event: Arc::new(entry.to_event(&request)),
                 accepted_at: append.accepted_at,
-                weight: request.body.len() / append.events.len(),
                 deliveries: deliveries.collect(),
             };
-            self.recent.enter(Change::Event(entry.number, event), self.now);
+            self.recent.enter(Change::Event { number: entry.number, until: entry.until, event }, self.now);
         }
         Ok(())
     }

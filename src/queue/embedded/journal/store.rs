@@ -8,7 +8,7 @@ use super::super::desk::Desk;
 use super::super::failure::is_damage;
 use super::super::settle;
 use super::super::tables::slots;
-use super::recent::{Recent, RecentDelivery, RecentEvent, StoredSettle};
+use super::recent::{Recent, RecentDelivery, RecentEvent, RecentSettle};
 use crate::model::{EventKey, Timestamp};
 
 /// Brings all of it to the tables, in the transaction that is open. Answers the rows whose claims end with that.
@@ -24,7 +24,13 @@ pub(in super::super) fn store(recent: &Recent, desk: &Desk, lenient: bool) -> ru
         match store_settle(desk, settle) {
             Ok(()) => ended.push(settle.row()),
             Err(error) if lenient && is_damage(&error) => {
-                tracing::error!(%error, row = settle.row(), "the outcome of a delivery cannot be stored: its record is damaged");
+                let lane = desk.counts.lane(settle.lane());
+                let (route, delivery) = lane.as_ref().map(|lane| (&*lane.route, &*lane.delivery)).unzip();
+                tracing::error!(
+                    %error, route, delivery, row = settle.row(),
+                    "the outcome of a delivery cannot be stored, because its record is damaged: restart the gateway, which \
+                     salvages what can be read"
+                );
             }
             Err(error) => return Err(error),
         }
@@ -120,26 +126,15 @@ fn store_keys(recent: &Recent, desk: &Desk) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn store_settle(desk: &Desk, settle: &StoredSettle) -> rusqlite::Result<()> {
+fn store_settle(desk: &Desk, settle: &RecentSettle) -> rusqlite::Result<()> {
     // The ledger has counted it.
     let mut counted = Changes::default();
     match settle {
-        StoredSettle::Made(made) => {
+        RecentSettle::Made(made) => {
             let (attempt, keep_until) = (made.attempt(), made.keep_until.map(Timestamp::from_millis));
             // The time is for what waits for it in an order: nothing does.
             settle::made(desk, &mut counted, made.row, &attempt, keep_until, attempt.at).map(|_| ())
         }
-        StoredSettle::Again { row, at, attempt } => settle::again(desk, *row, *at, attempt, *at).map(|_| ()),
-    }
-}
-
-// === impl StoredSettle ===
-
-impl StoredSettle {
-    const fn row(&self) -> i64 {
-        match self {
-            Self::Made(made) => made.row,
-            Self::Again { row, .. } => *row,
-        }
+        RecentSettle::Again { row, at, attempt, .. } => settle::again(desk, *row, *at, attempt, *at).map(|_| ()),
     }
 }

@@ -136,6 +136,7 @@ impl Writer {
             if self.try_again_at.is_some_and(|at| at <= Instant::now()) {
                 self.try_again();
             }
+            self.tell_damage();
         }
         self.finish();
     }
@@ -227,9 +228,6 @@ impl Writer {
         }
         self.untidy = true;
         self.tidying = false;
-        if self.desk.found_damage.take() {
-            self.found_damage();
-        }
         self.busy_commits += 1;
         if self.busy_commits >= BUSY_COMMITS {
             self.busy_commits = 0;
@@ -285,6 +283,13 @@ impl Writer {
             self.latest = now;
         } else {
             self.latest = self.latest.max(now);
+        }
+    }
+
+    /// Whatever the desk came upon that cannot be read, in whichever of its transactions.
+    fn tell_damage(&self) {
+        if self.desk.found_damage.take() {
+            self.found_damage();
         }
     }
 
@@ -354,6 +359,9 @@ impl Writer {
     fn finish(mut self) {
         let unsettled = std::mem::take(&mut self.unsettled);
         self.commit(unsettled);
+        // Closing says whether all of it is in the tables.
+        let _ = self.store_recent();
+        self.tell_damage();
         let mut result = Ok(());
         for write in self.unsettled.drain(..) {
             let error = QueueError::Store { detail: "the outcome of a delivery could not be stored".to_owned() };
