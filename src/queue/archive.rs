@@ -189,6 +189,25 @@ pub struct ParkedKey {
     pub waiting: u64,
 }
 
+// === impl Selection ===
+
+impl Selection {
+    /// Whether a delivery is meant.
+    #[must_use]
+    pub fn means(&self, record: &DeliveryRecord) -> bool {
+        let Self { state, route, delivery, kind, reason, order_key, since, until } = self;
+        let of_reason = |wanted| matches!(record.state, State::Dead { reason, .. } if reason == wanted);
+        state.is_none_or(|state| record.state.kind() == state)
+            && route.as_deref().is_none_or(|route| *route == *record.lane.route)
+            && delivery.as_deref().is_none_or(|delivery| *delivery == *record.lane.delivery)
+            && kind.as_deref().is_none_or(|kind| *kind == *record.event.kind)
+            && reason.is_none_or(of_reason)
+            && (order_key.is_none() || record.order_key == *order_key)
+            && since.is_none_or(|since| record.accepted_at >= since)
+            && until.is_none_or(|until| record.accepted_at < until)
+    }
+}
+
 // === impl State ===
 
 impl State {

@@ -6,6 +6,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::queue_error;
+use super::packs::{self, Share};
 use super::schema;
 use super::tables::{BLOCKED, NO_DELIVERY};
 use crate::model::Lane;
@@ -53,6 +54,13 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Audit> {
                 // Of a lane that is not there: nobody's, and so never in the ledger.
                 None => found.push((Lane::new("?", lane.to_string()), Found { kept: count, ..Found::default() })),
             }
+        }
+    }
+    for Share { lane, count, .. } in packs::all_shares(connection)? {
+        let count = count.unsigned_abs();
+        match positions.get(&lane).and_then(|position| found.get_mut(*position)) {
+            Some((_, found)) => found.kept += count,
+            None => found.push((Lane::new("?", lane.to_string()), Found { kept: count, ..Found::default() })),
         }
     }
     let mut ledger = Ledger {

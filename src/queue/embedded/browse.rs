@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params, params_from_iter};
 
 use super::codec::{self, CodecError, Record};
+use super::packs::{self, Backward, PackedEvent};
 use super::tables::{BLOCKED, event_of, slots};
 use crate::model::{Attempt, DeliveryId, EventKey, Lane, Timestamp};
 use crate::queue::{DeliveryRecord, EventHead, EventRecord, Page, ParkedKey, Selection, State, StateKind, StoredEvent};
@@ -44,6 +45,11 @@ pub(super) fn deliveries(
         bound = bound.max(examined_to(connection, state, before)?);
         entries.extend(matching(connection, state, &condition, before, max)?);
     }
+    if selection.state.is_none_or(|state| state == StateKind::Delivered) {
+        let (packed, examined_to) = packed(connection, selection, before, max)?;
+        bound = bound.max(examined_to);
+        entries.extend(packed);
+    }
     snapshot.finish()?;
     entries.sort_unstable_by_key(|record| std::cmp::Reverse(record.number));
     let bound = bound.map(i64::unsigned_abs);
@@ -58,8 +64,10 @@ pub(super) fn deliveries(
 pub(super) fn delivery(connection: &Connection, id: DeliveryId) -> rusqlite::Result<Option<DeliveryRecord>> {
     let snapshot = connection.unchecked_transaction()?;
     for event in events_of_id(connection, id)? {
-        if let Some(found) = of_event(connection, event)?.into_iter().find(|record| record.id == id) {
-            return Ok(Some(found));
+        let stored = of_event(connection, event)?.into_iter().find(|record| record.id == id);
+        let found = stored.map_or_else(|| packed_delivery(connection, event, id), |found| Ok(Some(found)))?;
+        if found.is_some() {
+            return Ok(found);
         }
     }
     snapshot.finish()?;
@@ -115,19 +123,23 @@ pub(super) fn events(
          FROM events AS e LEFT JOIN requests AS r ON r.row = e.request WHERE e.row < ?1 ORDER BY e.row DESC LIMIT ?2",
     )?;
     let mut rows = statement.query([before, EXAMINED])?;
+    let mut packs = Backward::new(connection, before);
+    let (mut in_row, mut in_pack) = (next_head(&mut rows)?, packs.next()?);
     let (mut entries, mut next, mut examined) = (Vec::new(), None, 0);
-    while let Some(row) = rows.next()? {
-        examined += 1;
-        let head = EventHead {
-            number: row.get::<_, i64>(0)?.unsigned_abs(),
-            id: row.get(1)?,
-            kind: row.get(2)?,
-            subject: row.get(3)?,
-            route: row.get::<_, String>(4)?.into(),
+    loop {
+        let is_newer = |packed: &PackedEvent| in_row.as_ref().is_none_or(|(head, _)| head.number < packed.head.number);
+        let (head, received_at, deliveries) = if let Some(packed) = in_pack.take_if(|packed| is_newer(packed)) {
+            in_pack = packs.next()?;
+            (packed.head, packed.received_at, Some(packed.deliveries))
+        } else if let Some((head, received_at)) = in_row.take() {
+            in_row = next_head(&mut rows)?;
+            (head, received_at, None)
+        } else {
+            break;
         };
-        let received_at = Timestamp::from_millis(row.get::<_, Option<i64>>(5)?.unwrap_or_default());
+        examined += 1;
         let number = head.number;
-        if let Some(record) = selected(connection, selection, head, received_at)? {
+        if let Some(record) = selected(connection, selection, head, received_at, deliveries)? {
             entries.push(record);
         }
         if entries.len() >= max || examined >= EXAMINED {
@@ -139,6 +151,19 @@ pub(super) fn events(
     drop(statement);
     snapshot.finish()?;
     Ok(Page { entries, next })
+}
+
+fn next_head(rows: &mut Rows<'_>) -> rusqlite::Result<Option<(EventHead, Timestamp)>> {
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let head = EventHead {
+        number: row.get::<_, i64>(0)?.unsigned_abs(),
+        id: row.get(1)?,
+        kind: row.get(2)?,
+        subject: row.get(3)?,
+        route: row.get::<_, String>(4)?.into(),
+    };
+    let received_at = Timestamp::from_millis(row.get::<_, Option<i64>>(5)?.unwrap_or_default());
+    Ok(Some((head, received_at)))
 }
 
 /// Keys that wait behind dead letters, in the order of lanes and keys.
@@ -200,7 +225,41 @@ fn matching(
     records.collect()
 }
 
-/// The deliveries of an event, in the order in which they were taken on.
+/// Deliveries in packs that are meant, and the least row that was looked at, where that is not all of them.
+fn packed(
+    connection: &Connection,
+    selection: &Selection,
+    before: i64,
+    max: usize,
+) -> rusqlite::Result<(Vec<DeliveryRecord>, Option<i64>)> {
+    let mut packs = Backward::new(connection, event_of(before.saturating_sub(1)) + 1);
+    let (mut entries, mut examined) = (Vec::new(), 0);
+    while let Some(PackedEvent { head, deliveries, .. }) = packs.next()? {
+        for record in deliveries.into_iter().rev() {
+            examined += 1;
+            if record.number < before.unsigned_abs() && selection.means(&record) {
+                entries.push(record);
+            }
+        }
+        if entries.len() >= max || examined >= EXAMINED {
+            return Ok((entries, i64::try_from(head.number).ok().map(|event| slots(event).0)));
+        }
+    }
+    Ok((entries, None))
+}
+
+fn packed_delivery(connection: &Connection, event: i64, id: DeliveryId) -> rusqlite::Result<Option<DeliveryRecord>> {
+    match packs::event(connection, event) {
+        Ok(found) => Ok(found.and_then(|(_, records)| records.into_iter().find(|record| record.id == id))),
+        Err(CodecError::Sqlite(error)) => Err(error),
+        Err(error) => {
+            tracing::warn!(event, %error, "the record of an event cannot be read");
+            Ok(None)
+        }
+    }
+}
+
+/// The deliveries of an event that have rows, in the order in which they were taken on.
 fn of_event(connection: &Connection, event: i64) -> rusqlite::Result<Vec<DeliveryRecord>> {
     let (first, last) = slots(event);
     let mut records = Vec::new();
@@ -218,7 +277,14 @@ fn of_event(connection: &Connection, event: i64) -> rusqlite::Result<Vec<Deliver
 fn stored_event(connection: &Connection, number: i64) -> Result<Option<StoredEvent>, CodecError> {
     let mut statement = connection.prepare_cached(codec::SELECT_EVENT)?;
     let mut rows = statement.query([number])?;
-    let Some(columns) = rows.next()? else { return Ok(None) };
+    let Some(columns) = rows.next()? else {
+        let packed = packs::event(connection, number)?;
+        return Ok(packed.map(|(event, deliveries)| StoredEvent {
+            number: number.unsigned_abs(),
+            event: Arc::new(event),
+            deliveries,
+        }));
+    };
     let record = Record::read(columns, 0)?;
     let mut requests = connection.prepare_cached("SELECT * FROM requests WHERE row = ?1")?;
     let mut found = requests.query([record.request])?;
@@ -233,6 +299,7 @@ fn selected(
     selection: &Selection,
     head: EventHead,
     received_at: Timestamp,
+    deliveries: Option<Vec<DeliveryRecord>>,
 ) -> rusqlite::Result<Option<EventRecord>> {
     let Selection { state, route, delivery, kind, reason, order_key, since, until } = selection;
     let fits = route.as_deref().is_none_or(|route| *route == *head.route)
@@ -242,16 +309,12 @@ fn selected(
     if !fits {
         return Ok(None);
     }
-    let deliveries = of_event(connection, i64::try_from(head.number).unwrap_or(i64::MAX))?;
-    let meant = |record: &DeliveryRecord| {
-        let of_reason = |wanted| matches!(record.state, State::Dead { reason, .. } if reason == wanted);
-        state.is_none_or(|state| record.state.kind() == state)
-            && delivery.as_deref().is_none_or(|delivery| *delivery == *record.lane.delivery)
-            && reason.is_none_or(of_reason)
-            && (order_key.is_none() || record.order_key == *order_key)
-    };
+    let number = i64::try_from(head.number).unwrap_or(i64::MAX);
+    let deliveries = deliveries.map_or_else(|| of_event(connection, number), Ok)?;
     let all = state.is_none() && delivery.is_none() && reason.is_none() && order_key.is_none();
-    if !all && !deliveries.iter().any(meant) {
+    // Of an event the times are those of its request.
+    let of_deliveries = Selection { since: None, until: None, ..selection.clone() };
+    if !all && !deliveries.iter().any(|record| of_deliveries.means(record)) {
         return Ok(None);
     }
     let count = |kind| deliveries.iter().filter(|record| record.state.kind() == kind).fold(0_u32, |count, _| count + 1);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::codec;
 use super::counts::Changes;
 use super::desk::Desk;
+use super::packs::{self, Share};
 use super::replay::{self, Table};
 use super::tables::event_of;
 use crate::model::{Lane, Reason, Timestamp};
@@ -99,7 +100,7 @@ pub(super) fn step(desk: &Desk, changes: &mut Changes, id: JobId, now: Timestamp
         return Ok(Some(Step { job: stored.job, lanes: Vec::new() }));
     }
     let table = if stored.job.selection.state == Some(StateKind::Delivered) { Table::Done } else { Table::Dead };
-    let candidates = candidates(desk, table, stored.behind)?;
+    let candidates = candidates(desk, table, &stored)?;
     let mut lanes: Vec<Lane> = Vec::new();
     for candidate in &candidates {
         stored.behind = candidate.row;
@@ -163,7 +164,27 @@ fn save(desk: &Desk, Stored { job, behind }: &Stored) -> rusqlite::Result<()> {
         .map(|_| ())
 }
 
-fn candidates(desk: &Desk, table: Table, behind: i64) -> rusqlite::Result<Vec<Candidate>> {
+/// The next deliveries that a job is to look at. Those in packs get rows for that, where the job may mean them.
+fn candidates(desk: &Desk, table: Table, Stored { job, behind }: &Stored) -> rusqlite::Result<Vec<Candidate>> {
+    let Selection { route, delivery, .. } = &job.selection;
+    let wanted = |share: &Share| {
+        desk.counts.lane(share.lane).is_none_or(|lane| {
+            route.as_deref().is_none_or(|route| *route == *lane.route)
+                && delivery.as_deref().is_none_or(|delivery| *delivery == *lane.delivery)
+        })
+    };
+    loop {
+        let rows = in_rows(desk, table, *behind)?;
+        let full = rows.len() >= usize::try_from(STEP).unwrap_or(usize::MAX);
+        let last = rows.last().filter(|_| full).map_or(i64::MAX, |last| event_of(last.row));
+        let packed = table == Table::Done && packs::open_next(desk, event_of(*behind), last, wanted)?;
+        if !packed {
+            return Ok(rows);
+        }
+    }
+}
+
+fn in_rows(desk: &Desk, table: Table, behind: i64) -> rusqlite::Result<Vec<Candidate>> {
     let (ended_at, reason) = match table {
         Table::Dead => ("died_at", "reason"),
         _ => ("began_at + took", "NULL"),

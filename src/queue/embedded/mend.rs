@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::journal::UNKNOWN;
+use super::packs::{self, Share};
 use super::tables::{BLOCKED, NO_DELIVERY, SLOTS};
 use crate::model::Timestamp;
 
@@ -13,6 +14,7 @@ const NO_LANE: &str = "lane NOT IN (SELECT row FROM lanes)";
 
 /// Puts a salvaged database in order.
 pub(super) fn mend(to: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    packs::mend(to)?;
     name_lanes(to)?;
     drop_strays(to)?;
     limit_times(to, now)?;
@@ -107,7 +109,7 @@ fn number(to: &Connection) -> rusqlite::Result<()> {
          coalesce((SELECT next_event FROM numbers WHERE row = 1), 1),
          coalesce((SELECT max(row) FROM events), 0) + 1, coalesce((SELECT max(event) FROM keys), 0) + 1,
          coalesce((SELECT max(row) FROM pending), 0) / {SLOTS} + 1, coalesce((SELECT max(row) FROM dead), 0) / {SLOTS} + 1,
-         coalesce((SELECT max(row) FROM done), 0) / {SLOTS} + 1)"
+         coalesce((SELECT max(row) FROM done), 0) / {SLOTS} + 1, coalesce((SELECT max(last) FROM packs), 0) + 1)"
     );
     to.execute(&sql, []).map(|_| ())
 }
@@ -125,6 +127,12 @@ fn balance(to: &Connection) -> rusqlite::Result<()> {
                  {bytes} = (SELECT coalesce(sum(size), 0) FROM {table} WHERE lane = lane_counts.row)"
             ),
             [],
+        )?;
+    }
+    for Share { lane, count, bytes } in packs::all_shares(to)? {
+        to.execute(
+            "UPDATE lane_counts SET kept = kept + ?2, kept_bytes = kept_bytes + ?3 WHERE row = ?1",
+            [lane, count, bytes],
         )?;
     }
     // Where the counts themselves were lost, what is there was accepted at least.

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::counts::Changes;
 use super::desk::Desk;
 use super::tables::{BLOCKED, event_of, slots};
-use super::{browse, codec, order, settle, shelf};
+use super::{browse, codec, order, packs, settle, shelf};
 use crate::model::{DeliveryId, EventKey, Lane, Timestamp};
 use crate::queue::{NewDelivery, Replayed};
 
@@ -29,6 +29,9 @@ pub(super) fn one(
     id: DeliveryId,
     now: Timestamp,
 ) -> rusqlite::Result<Option<Replayed>> {
+    for event in browse::events_of_id(&desk.connection, id)? {
+        packs::open_holding(&desk.connection, event)?;
+    }
     let Some((table, row)) = find(desk, id)? else { return Ok(None) };
     row_of(desk, changes, table, row, now).map(Some)
 }
@@ -41,6 +44,7 @@ pub(super) fn event(
     to: &[NewDelivery],
     now: Timestamp,
 ) -> rusqlite::Result<Option<Vec<Replayed>>> {
+    packs::open_holding(&desk.connection, event)?;
     let key: Option<[u8; 16]> =
         desk.sql("SELECT key FROM events WHERE row = ?1")?.query_row([event], |row| row.get(0)).optional()?;
     let Some(key) = key.map(EventKey::from_bytes) else { return Ok(None) };

@@ -12,7 +12,7 @@ use crate::model::Lane;
 use crate::queue::{LaneCounts, QueueError, RouteCounts};
 
 /// The number of this layout.
-pub(super) const FORMAT: i64 = 3;
+pub(super) const FORMAT: i64 = 4;
 /// `hksw`: tells `file` and us whose database it is.
 const APPLICATION_ID: i64 = 0x686b_7377;
 pub(super) const PAGE_SIZE: u64 = 8192;
@@ -274,6 +274,10 @@ mod tests {
              OR EXISTS (SELECT 1 FROM dead WHERE row BETWEEN ?1 AND ?2)
              OR EXISTS (SELECT 1 FROM done WHERE row BETWEEN ?1 AND ?2)",
             "SELECT request FROM events WHERE row >= ?1 ORDER BY row LIMIT 1",
+            "SELECT row FROM packs WHERE row <= ?1 ORDER BY row DESC LIMIT 1",
+            "SELECT row FROM packs WHERE row >= coalesce((SELECT max(row) FROM packs WHERE row <= ?1), ?1)
+             AND row <= ?2 AND last >= ?1 ORDER BY row LIMIT 1",
+            "SELECT row, lane, size, keep_until FROM done WHERE keep_until < ?1 ORDER BY keep_until LIMIT ?2",
             "SELECT event, until FROM keys WHERE key = ?1",
             "SELECT event FROM keys WHERE key BETWEEN ?1 AND ?2",
             "SELECT key, event FROM keys WHERE until > 0 AND until <= ?1 ORDER BY until LIMIT ?2",

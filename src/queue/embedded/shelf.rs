@@ -1,11 +1,31 @@
 //! What was delivered and is kept for a while, and how what nobody needs any more goes.
 
-use rusqlite::{ErrorCode, OptionalExtension, params};
+use rusqlite::{ErrorCode, OptionalExtension, Statement, params};
 
+use super::codec;
 use super::counts::Changes;
 use super::desk::Desk;
+use super::entry::MadeEntry;
+use super::failure::is_damage;
+use super::packs::{self, End};
 use super::tables::{event_of, slots};
-use crate::model::{Attempt, Timestamp};
+use crate::model::{Attempt, DeliveryId, Timestamp};
+
+/// A pack that has at most one part in so many of what may be kept goes whole where that is too much.
+const PARTS: u64 = 64;
+/// How many milliseconds longer than it need be part of a pack may be kept.
+const SPREAD: i64 = 60_000;
+
+/// Removing what need not be kept any more.
+struct Clearing<'a> {
+    desk: &'a Desk,
+    changes: &'a mut Changes,
+    /// In milliseconds since the Unix epoch.
+    now: i64,
+    /// How many bytes too much are kept.
+    surplus: i64,
+    cleared: u64,
+}
 
 /// Copies a delivery from `table` to what is kept. The caller removes it there.
 pub(super) fn put(
@@ -32,26 +52,108 @@ pub(super) fn put(
     .map(|_| ())
 }
 
-/// Removes up to `max` deliveries that need not be kept at `now`, or, where more than `most` bytes are kept, those that
-/// are to be kept the shortest. How many.
-pub(super) fn clear(desk: &Desk, changes: &mut Changes, now: Timestamp, most: u64, max: i64) -> rusqlite::Result<u64> {
-    let mut surplus = i64::try_from(desk.counts.kept_bytes().saturating_sub(most)).unwrap_or(i64::MAX);
-    let rows: Vec<(i64, i64, i64, i64)> = desk
-        .sql("SELECT row, lane, size, keep_until FROM done ORDER BY keep_until LIMIT ?1")?
-        .query_map([max], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut cleared = 0;
-    for (row, lane, size, keep_until) in rows {
-        if keep_until > now.as_millis() && surplus <= 0 {
+/// What [`insert_done`] executes.
+pub(super) const INSERT_DONE: &str = "INSERT INTO done
+     (row, id, lane, accepted_at, attempts, size, sum, history, began_at, took, status, keep_until)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
+/// Stores a delivery that was made before it had a row.
+pub(super) fn insert_done(
+    insert: &mut Statement<'_>,
+    id: DeliveryId,
+    accepted_at: i64,
+    history: Option<&str>,
+    made: &MadeEntry,
+) -> rusqlite::Result<()> {
+    let MadeEntry { row, lane, size, keep_until, number, began_at, took, status } = made;
+    let sum = codec::delivery_sum(*row, id.as_bytes(), *lane, accepted_at, *size, None);
+    let took = i64::try_from(*took).unwrap_or(i64::MAX);
+    insert
+        .execute(params![
+            row,
+            id.as_bytes(),
+            lane,
+            accepted_at,
+            number,
+            size,
+            sum,
+            history,
+            began_at,
+            took,
+            status,
+            keep_until
+        ])
+        .map(|_| ())
+}
+
+/// Removes up to about `max` deliveries that need not be kept at `now`, or, where more than `most` bytes are kept, those
+/// that are to be kept the shortest. How many.
+pub(super) fn clear(desk: &Desk, changes: &mut Changes, now: Timestamp, most: u64, max: u64) -> rusqlite::Result<u64> {
+    let surplus = i64::try_from(desk.counts.kept_bytes().saturating_sub(most)).unwrap_or(i64::MAX);
+    let mut clearing = Clearing { desk, changes, now: now.as_millis(), surplus, cleared: 0 };
+    while clearing.cleared < max {
+        let pack = packs::first_to_end(&desk.connection)?;
+        let before = pack.map_or(i64::MAX, |pack| pack.from);
+        if !clearing.rows(before, max)? {
             break;
         }
-        surplus -= size;
-        desk.sql("DELETE FROM done WHERE row = ?1")?.execute([row])?;
-        changes.lane(lane).leave_kept(size);
-        release_event(desk, row)?;
-        cleared += 1;
+        if clearing.cleared >= max {
+            break;
+        }
+        let Some(pack) = pack else { break };
+        if !clearing.pack(pack, most)? {
+            break;
+        }
     }
-    Ok(cleared)
+    Ok(clearing.cleared)
+}
+
+// === impl Clearing ===
+
+impl Clearing<'_> {
+    /// Removes deliveries with rows that end before `before`. Whether what ends later is to be looked at.
+    fn rows(&mut self, before: i64, max: u64) -> rusqlite::Result<bool> {
+        let room = i64::try_from(max.saturating_sub(self.cleared)).unwrap_or(i64::MAX);
+        let rows: Vec<(i64, i64, i64, i64)> = self
+            .desk
+            .sql("SELECT row, lane, size, keep_until FROM done WHERE keep_until < ?1 ORDER BY keep_until LIMIT ?2")?
+            .query_map([before, room], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        for (row, lane, size, keep_until) in rows {
+            if keep_until > self.now && self.surplus <= 0 {
+                return Ok(false);
+            }
+            self.surplus -= size;
+            self.desk.sql("DELETE FROM done WHERE row = ?1")?.execute([row])?;
+            self.changes.lane(lane).leave_kept(size);
+            release_event(self.desk, row)?;
+            self.cleared += 1;
+        }
+        Ok(true)
+    }
+
+    /// Removes a pack, or opens it where only part of it is to go. Whether there may be more to do.
+    fn pack(&mut self, End { row, from, until, bytes }: End, most: u64) -> rusqlite::Result<bool> {
+        let is_small = bytes.unsigned_abs().saturating_mul(PARTS) <= most;
+        if until <= self.now || (self.surplus > 0 && is_small) {
+            self.surplus -= bytes;
+            self.cleared += packs::drop_whole(self.desk, self.changes, row)?;
+            return Ok(true);
+        }
+        let is_mixed = from <= self.now && until - from > SPREAD;
+        if self.surplus <= 0 && !is_mixed {
+            return Ok(false);
+        }
+        match packs::open(&self.desk.connection, row) {
+            Err(error) if is_damage(&error) => {
+                tracing::error!(%error, "deliveries that were made are kept no longer: their record is damaged");
+                self.desk.found_damage.set(true);
+                self.cleared += packs::drop_whole(self.desk, self.changes, row)?;
+                Ok(true)
+            }
+            result => result.map(|()| true),
+        }
+    }
 }
 
 /// Deletes the event of a delivery that went, where no other needs it, and then its request.

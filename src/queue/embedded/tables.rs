@@ -74,6 +74,12 @@ CREATE TABLE done (
     keep_until INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX done_by_end ON done (keep_until);
+CREATE TABLE packs (
+    row INTEGER PRIMARY KEY, last INTEGER NOT NULL, ends_from INTEGER NOT NULL, ends_until INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, sum INTEGER NOT NULL, entries_sum INTEGER NOT NULL, contents BLOB NOT NULL,
+    entries BLOB NOT NULL
+) STRICT;
+CREATE INDEX packs_by_end ON packs (ends_from);
 CREATE TABLE parked (
     lane INTEGER NOT NULL, key TEXT NOT NULL, behind INTEGER NOT NULL, since INTEGER NOT NULL,
     PRIMARY KEY (lane, key)
@@ -98,7 +104,7 @@ pub(super) struct RowTable {
 }
 
 /// The tables that have row numbers and are worth salvaging, those that others need first.
-pub(super) const ROW_TABLES: [RowTable; 10] = [
+pub(super) const ROW_TABLES: [RowTable; 11] = [
     RowTable { name: "lanes", columns: "route, delivery" },
     RowTable {
         name: "lane_counts",
@@ -125,6 +131,10 @@ pub(super) const ROW_TABLES: [RowTable; 10] = [
     RowTable {
         name: "done",
         columns: "id, lane, accepted_at, replayed_at, attempts, size, sum, key, history, began_at, took, status, keep_until",
+    },
+    RowTable {
+        name: "packs",
+        columns: "last, ends_from, ends_until, bytes, sum, entries_sum, contents, entries",
     },
     RowTable { name: "jobs", columns: "action, selection, state, began_at, done_at, behind, examined, total, changed" },
 ];

@@ -10,7 +10,7 @@ use super::desk::Desk;
 use super::failure::queue_error;
 use super::settle::{self, Burial};
 use super::tables::BLOCKED;
-use super::{order, shelf};
+use super::{order, packs, shelf};
 use crate::model::{Lane, Reason, Timestamp};
 use crate::queue::{Forgotten, Retired};
 
@@ -88,7 +88,7 @@ impl Chore {
             Self::Forget { now, most, mut done, keys, reply } => {
                 let step = if keys { forget(desk, now) } else { clear(desk, now, most) };
                 let (count, again) = match step {
-                    Ok(count) => (count, count == STEP.unsigned_abs()),
+                    Ok(count) => (count, count >= STEP.unsigned_abs()),
                     Err(error) => return answer(reply, Err(error)),
                 };
                 if keys {
@@ -167,9 +167,9 @@ fn forget(desk: &mut Desk, now: Timestamp) -> rusqlite::Result<u64> {
 
 /// A key is remembered no more. As long as its event is there it stays, so that this can be found.
 pub(super) fn end_window(desk: &Desk, key: &[u8], event: i64) -> rusqlite::Result<()> {
-    let stored: bool =
+    let in_row: bool =
         desk.sql("SELECT EXISTS (SELECT 1 FROM events WHERE row = ?1)")?.query_row([event], |row| row.get(0))?;
-    let sql = match stored {
+    let sql = match in_row || packs::has_event(&desk.connection, event)? {
         true => "UPDATE keys SET until = 0 WHERE key = ?1 AND event = ?2",
         false => "DELETE FROM keys WHERE key = ?1 AND event = ?2",
     };
@@ -193,5 +193,5 @@ fn turn_back(desk: &mut Desk, by: Duration, now: Timestamp, behind: i64) -> rusq
 }
 
 fn clear(desk: &mut Desk, now: Timestamp, most: u64) -> rusqlite::Result<u64> {
-    desk.transact(|desk, changes: &mut Changes| shelf::clear(desk, changes, now, most, STEP))
+    desk.transact(|desk, changes: &mut Changes| shelf::clear(desk, changes, now, most, STEP.unsigned_abs()))
 }

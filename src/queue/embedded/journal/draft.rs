@@ -10,13 +10,12 @@ use super::super::codec;
 use super::super::command::Write;
 use super::super::counts::{Changes, Counts};
 use super::super::desk::{Desk, Done};
+use super::super::entry::{DeliveryEntry, EventEntry, MadeEntry, RequestEntry};
 use super::super::settle::{Settle, Verdict};
 use super::super::tables::slots;
 use super::file::HEAD;
 use super::recent::{Change, Recent, RecentDelivery, RecentEvent, RecentKey, RecentSettle};
-use super::record::{
-    self, AgainEntry, AppendEntry, CountEntry, DeliveryEntry, Entry, EventEntry, MadeEntry, RequestEntry,
-};
+use super::record::{self, AgainEntry, AppendEntry, CountEntry, Entry};
 use crate::model::{Attempt, DeliveryId, EventKey, Lane, Timestamp};
 use crate::queue::{Admission, Append, Appended, Claim, Lease, NewEvent, Settled, Tally};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::counts::Changes;
+use super::super::entry::MadeEntry;
 use super::super::tables::{SLOTS, event_of};
-use super::record::MadeEntry;
 use crate::model::{Attempt, DeliveryId, Event, EventKey, Timestamp};
 
 /// What is in the journal and not in the tables yet.
@@ -20,6 +20,8 @@ pub(in super::super) struct Recent {
     pub(super) stored: Vec<RecentSettle>,
     /// What the ledger in the tables does not count yet.
     pub(super) changes: Changes,
+    /// How many of `events` are made.
+    made: usize,
     /// About how many bytes `events` take.
     held: usize,
     /// Since when there is something.
@@ -97,8 +99,8 @@ impl Recent {
 
     /// How many rows this is in the tables, about.
     pub(super) fn rows(&self) -> usize {
-        // A request, an event and a delivery.
-        self.keys.len() + 3 * self.events.len()
+        // A request, an event and a delivery; what was made goes into packs.
+        self.keys.len() + 3 * (self.events.len() - self.made)
     }
 
     /// About how many bytes the events take.
@@ -162,6 +164,8 @@ impl Recent {
         if event.deliveries.iter().all(Option::is_none) {
             self.held -= event.weight();
             self.events.remove(&event_of(row));
+        } else if event.is_made() {
+            self.made += 1;
         }
         Some(row)
     }
@@ -170,6 +174,11 @@ impl Recent {
 // === impl RecentEvent ===
 
 impl RecentEvent {
+    /// Whether nothing of it is to be made any more.
+    pub(super) fn is_made(&self) -> bool {
+        self.deliveries.iter().flatten().all(|delivery| delivery.made.is_some())
+    }
+
     /// About how many bytes it takes.
     fn weight(&self) -> usize {
         EACH + self.event.data_range().len()

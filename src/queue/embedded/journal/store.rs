@@ -6,8 +6,9 @@ use super::super::codec;
 use super::super::counts::Changes;
 use super::super::desk::Desk;
 use super::super::failure::is_damage;
-use super::super::settle;
+use super::super::packs::{Filling, Kept, Whole};
 use super::super::tables::slots;
+use super::super::{settle, shelf};
 use super::recent::{Recent, RecentDelivery, RecentEvent, RecentSettle};
 use crate::model::{EventKey, Timestamp};
 
@@ -43,16 +44,17 @@ pub(in super::super) fn store(recent: &Recent, desk: &Desk, lenient: bool) -> ru
 
 const INSERT_PENDING: &str = "INSERT INTO pending (row, id, lane, due_at, accepted_at, attempts, size, sum, history)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-const INSERT_DONE: &str = "INSERT INTO done
-     (row, id, lane, accepted_at, attempts, size, sum, history, began_at, took, status, keep_until)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-
 fn store_events(recent: &Recent, desk: &Desk) -> rusqlite::Result<()> {
     let mut insert_request = desk.sql(codec::INSERT_REQUEST)?;
     let mut insert_event = desk.sql(codec::INSERT_EVENT)?;
-    let (mut insert_pending, mut insert_done) = (desk.sql(INSERT_PENDING)?, desk.sql(INSERT_DONE)?);
+    let (mut insert_pending, mut insert_done) = (desk.sql(INSERT_PENDING)?, desk.sql(shelf::INSERT_DONE)?);
+    let mut packs = Filling::new(&desk.connection);
     let mut request = None;
     for (number, event) in &recent.events {
+        if event.is_made() {
+            pack(&mut packs, *number, event)?;
+            continue;
+        }
         if request != Some(event.request) {
             codec::insert_request(&mut insert_request, event.request, event.event.request())?;
             request = Some(event.request);
@@ -60,13 +62,25 @@ fn store_events(recent: &Recent, desk: &Desk) -> rusqlite::Result<()> {
         codec::insert_event(&mut insert_event, *number, event.request, event.key, &event.event)?;
         for (row, delivery) in (slots(*number).0..).zip(&event.deliveries) {
             match delivery {
-                Some(delivery) if delivery.made.is_some() => insert_done_row(&mut insert_done, row, event, delivery)?,
+                Some(RecentDelivery { id, history, made: Some(made), .. }) => {
+                    let history = codec::history_of(history);
+                    shelf::insert_done(&mut insert_done, *id, event.accepted_at, history.as_deref(), made)?;
+                }
                 Some(delivery) => insert_pending_row(&mut insert_pending, row, event, delivery)?,
                 None => {}
             }
         }
     }
-    Ok(())
+    packs.finish()
+}
+
+fn pack<'a>(packs: &mut Filling<'a>, number: i64, recent: &'a RecentEvent) -> rusqlite::Result<()> {
+    let RecentEvent { request, key, alias, event, accepted_at, deliveries } = recent;
+    let whole = Whole { number, request: *request, key: *key, alias: *alias, accepted_at: *accepted_at, event };
+    let kept = deliveries.iter().flatten().filter_map(|RecentDelivery { id, history, made, .. }| {
+        made.as_ref().map(|made| Kept { id: *id, made, history })
+    });
+    packs.add(&whole, kept)
 }
 
 fn insert_pending_row(
@@ -80,34 +94,6 @@ fn insert_pending_row(
     let attempts = history.last().map_or(0, |attempt| attempt.number);
     let history = codec::history_of(history);
     insert.execute(params![row, id.as_bytes(), lane, due_at, accepted_at, attempts, size, sum, history]).map(|_| ())
-}
-
-fn insert_done_row(
-    insert: &mut Statement<'_>,
-    row: i64,
-    RecentEvent { accepted_at, .. }: &RecentEvent,
-    delivery: &RecentDelivery,
-) -> rusqlite::Result<()> {
-    let RecentDelivery { id, lane, size, history, made, .. } = delivery;
-    let Some(made) = made else { return Ok(()) };
-    let sum = codec::delivery_sum(row, id.as_bytes(), *lane, *accepted_at, *size, None);
-    let (history, took) = (codec::history_of(history), i64::try_from(made.took).unwrap_or(i64::MAX));
-    insert
-        .execute(params![
-            row,
-            id.as_bytes(),
-            lane,
-            accepted_at,
-            made.number,
-            size,
-            sum,
-            history,
-            made.began_at,
-            took,
-            made.status,
-            made.keep_until,
-        ])
-        .map(|_| ())
 }
 
 /// In the order of the tree: neighbours are written together.

@@ -21,7 +21,7 @@ fn clock() -> Arc<ManualClock> {
 /// A home that may grow to half a megabyte.
 fn small() -> (TempDir, Arc<Embedded>) {
     let directory = tempfile::tempdir().unwrap();
-    let options = Options { max_size: Some(512 << 10), reserve: 0, ..Options::new(directory.path()) };
+    let options = Options { max_size: Some(528 << 10), reserve: 0, ..Options::new(directory.path()) };
     let queue = Embedded::open(options, clock()).unwrap();
     (directory, queue)
 }

@@ -1,0 +1,160 @@
+//! Reading what is in packs, for people. A damaged one must not hide the others.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::super::codec::{self, CodecError};
+use super::super::entry::EventEntry;
+use super::super::failure::is_damage;
+use super::contents;
+use super::packed::{self, PackedDelivery, PackedEntry, PackedRequest};
+use crate::model::{Attempt, DeliveryId, Event, Lane, Timestamp};
+use crate::queue::{DeliveryRecord, EventHead, State};
+
+/// An event in a pack, for a list.
+#[derive(Debug)]
+pub(in super::super) struct PackedEvent {
+    pub(in super::super) head: EventHead,
+    pub(in super::super) received_at: Timestamp,
+    pub(in super::super) deliveries: Vec<DeliveryRecord>,
+}
+
+/// What is in packs, the last accepted first.
+pub(in super::super) struct Backward<'a> {
+    lanes: Lanes<'a>,
+    /// Nothing from this event on.
+    before: i64,
+    /// What is left of the pack that is read, the first accepted first.
+    read: Vec<PackedEvent>,
+}
+
+/// The names of lanes, as they are asked for.
+struct Lanes<'a> {
+    connection: &'a Connection,
+    known: HashMap<i64, Lane>,
+}
+
+/// The event of a number with its deliveries, where it is in a pack.
+pub(in super::super) fn event(
+    connection: &Connection,
+    number: i64,
+) -> Result<Option<(Event, Vec<DeliveryRecord>)>, CodecError> {
+    let Some(head) = contents::holding(connection, number)? else { return Ok(None) };
+    let entries = contents::entries(connection, head.row)?;
+    let requests = packed::decode(&entries).map_err(|_| CodecError::Altered("pack"))?;
+    let found = requests.iter().find_map(|request| {
+        request.events.iter().find(|entry| entry.event.number == number).map(|entry| (request, entry))
+    });
+    let Some((request, entry)) = found else { return Err(CodecError::Missing("event")) };
+    let records = Lanes::new(connection).records(request, entry)?;
+    Ok(Some((entry.event.to_event(&Arc::new(request.request.to_request())), records)))
+}
+
+// === impl Backward ===
+
+impl<'a> Backward<'a> {
+    /// What is in packs of events before `before`.
+    pub(in super::super) fn new(connection: &'a Connection, before: i64) -> Self {
+        Self { lanes: Lanes::new(connection), before, read: Vec::new() }
+    }
+
+    /// The next.
+    pub(in super::super) fn next(&mut self) -> rusqlite::Result<Option<PackedEvent>> {
+        while self.read.is_empty() {
+            let sql = "SELECT row FROM packs WHERE row < ?1 ORDER BY row DESC LIMIT 1";
+            let connection = self.lanes.connection;
+            let row: Option<i64> =
+                connection.prepare_cached(sql)?.query_row([self.before], |row| row.get(0)).optional()?;
+            let Some(row) = row else { return Ok(None) };
+            match self.lanes.pack(row, self.before) {
+                Ok(read) => self.read = read,
+                Err(CodecError::Sqlite(error)) if !is_damage(&error) => return Err(error),
+                Err(error) => tracing::warn!(row, %error, "a pack of events that were delivered cannot be read"),
+            }
+            self.before = row;
+        }
+        Ok(self.read.pop())
+    }
+}
+
+// === impl Lanes ===
+
+impl<'a> Lanes<'a> {
+    fn new(connection: &'a Connection) -> Self {
+        Self { connection, known: HashMap::new() }
+    }
+
+    /// The events of a pack before `before`, the first accepted first.
+    fn pack(&mut self, row: i64, before: i64) -> Result<Vec<PackedEvent>, CodecError> {
+        let entries = contents::entries(self.connection, row)?;
+        let requests = packed::decode(&entries).map_err(|_| CodecError::Altered("pack"))?;
+        let mut events = Vec::new();
+        for request in &requests {
+            for entry in request.events.iter().filter(|entry| entry.event.number < before) {
+                let deliveries = self.records(request, entry)?;
+                let head = head(&entry.event, entry.event.route().into());
+                let received_at = request.request.received_at();
+                events.push(PackedEvent { head, received_at, deliveries });
+            }
+        }
+        Ok(events)
+    }
+
+    fn records(
+        &mut self,
+        request: &PackedRequest<'_>,
+        entry: &PackedEntry<'_>,
+    ) -> Result<Vec<DeliveryRecord>, CodecError> {
+        entry.deliveries.iter().map(|delivery| self.record(request.accepted_at, &entry.event, delivery)).collect()
+    }
+
+    fn record(
+        &mut self,
+        accepted_at: i64,
+        event: &EventEntry<'_>,
+        delivery: &PackedDelivery<'_>,
+    ) -> Result<DeliveryRecord, CodecError> {
+        let PackedDelivery { id, made, history } = delivery;
+        let lane = self.lane(made.lane)?;
+        let last = made.attempt();
+        let at = last.at.after(last.duration);
+        let mut history = codec::history(history.as_deref());
+        history.push(last);
+        let surplus = history.len().saturating_sub(Attempt::KEPT);
+        history.drain(..surplus);
+        Ok(DeliveryRecord {
+            number: made.row.unsigned_abs(),
+            id: DeliveryId::from_bytes(*id),
+            event: head(event, Arc::clone(&lane.route)),
+            lane,
+            order_key: None,
+            accepted_at: Timestamp::from_millis(accepted_at),
+            replayed_at: None,
+            attempts: made.number,
+            history,
+            state: State::Delivered { at, keep_until: Timestamp::from_millis(made.keep_until.unwrap_or_default()) },
+        })
+    }
+
+    /// A lane that is not there has no name.
+    fn lane(&mut self, row: i64) -> rusqlite::Result<Lane> {
+        if let Some(lane) = self.known.get(&row) {
+            return Ok(lane.clone());
+        }
+        let lane = self
+            .connection
+            .prepare_cached("SELECT route, delivery FROM lanes WHERE row = ?1")?
+            .query_row([row], |row| Ok(Lane::new(row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
+            .optional()?
+            .unwrap_or_else(|| Lane::new("", ""));
+        self.known.insert(row, lane.clone());
+        Ok(lane)
+    }
+}
+
+fn head(event: &EventEntry<'_>, route: Arc<str>) -> EventHead {
+    let (id, kind, subject) = event.names();
+    EventHead { number: event.number.unsigned_abs(), id: id.into(), kind: kind.into(), subject: subject.map(Into::into), route }
+}
