@@ -1,5 +1,6 @@
-//! Requests, events and deliveries as they are written down together, in postcard's encoding: in the journal, and in packs.
+//! What the records of the journal and packs consist of, in postcard's encoding.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,47 @@ use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::model::{Attempt, Attributes, Event, EventKey, Evidence, Outcome, Request, RequestId, Timestamp};
+
+/// One thing that was committed. Lanes and routes go by their rows, which never change.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Entry<'a> {
+    /// A request with those of its events that are new.
+    #[serde(borrow)]
+    Append(AppendEntry<'a>),
+    /// What came in on a route and what became of it.
+    Count(CountEntry),
+    /// A delivery was made.
+    Made(MadeEntry),
+    /// A delivery was put off.
+    Again(AgainEntry<'a>),
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct AppendEntry<'a> {
+    #[serde(borrow)]
+    pub(super) request: RequestEntry<'a>,
+    pub(super) accepted_at: i64,
+    pub(super) events: Vec<EventEntry<'a>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct CountEntry {
+    pub(super) route: i64,
+    pub(super) received: u64,
+    pub(super) accepted: u64,
+    pub(super) duplicate: u64,
+    pub(super) filtered: u64,
+    pub(super) invalid: u64,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct AgainEntry<'a> {
+    pub(super) row: i64,
+    pub(super) lane: i64,
+    pub(super) at: i64,
+    /// The attempt as JSON, as a delivery's history has it.
+    pub(super) attempt: &'a str,
+}
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct RequestEntry<'a> {
@@ -68,6 +110,23 @@ pub(super) struct MadeEntry {
 /// A slice is a list to serde, of which each byte is written by itself.
 fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bytes(bytes)
+}
+
+/// Adds an entry.
+pub(super) fn encode(entry: &Entry<'_>, entries: Vec<u8>) -> Result<Vec<u8>, postcard::Error> {
+    postcard::to_extend(entry, entries)
+}
+
+/// The entries in `bytes` from `start` on, in order, each with where it stands.
+pub(super) fn decode(bytes: &[u8], mut start: usize) -> Result<Vec<(Range<usize>, Entry<'_>)>, postcard::Error> {
+    let mut entries = Vec::new();
+    while let Some(left) = bytes.get(start..).filter(|left| !left.is_empty()) {
+        let (entry, rest) = postcard::take_from_bytes(left)?;
+        let end = bytes.len() - rest.len();
+        entries.push((start..end, entry));
+        start = end;
+    }
+    Ok(entries)
 }
 
 // === impl RequestEntry ===
@@ -188,5 +247,56 @@ impl MadeEntry {
             outcome: Outcome::Delivered,
             detail: Box::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sample;
+
+    #[test]
+    fn what_was_written_is_read() {
+        let request = Request {
+            path_params: vec![("shop".into(), "é".into())],
+            headers: [("content-type", "application/json"), ("x-a", "")].into_iter().collect(),
+            ..sample::request(r#"{"a":[1]}"#)
+        };
+        let event =
+            Event::new(sample::attributes("orders", "a.b"), Arc::new(request.clone()), 5..8, serde_json::Value::Null);
+        let key = EventKey::new("orders", "7");
+        let delivery = DeliveryEntry { id: [3; 16], lane: 4, size: 900 };
+        let count = CountEntry { route: 1, received: 5, accepted: 1, duplicate: 1, filtered: 2, invalid: 1 };
+        let made = MadeEntry {
+            row: 7168,
+            lane: 4,
+            size: 900,
+            keep_until: None,
+            number: 1,
+            began_at: 5,
+            took: 6,
+            status: Some(204),
+        };
+        let entries = [
+            Entry::Append(AppendEntry {
+                request: RequestEntry::of(&request),
+                accepted_at: 77,
+                events: vec![EventEntry::of(7, &event, key, Some(key), 99, vec![delivery])],
+            }),
+            Entry::Count(count),
+            Entry::Made(made),
+            Entry::Again(AgainEntry { row: 1, lane: 4, at: 2, attempt: "{}" }),
+        ];
+        let record = entries.iter().fold(Vec::new(), |record, entry| encode(entry, record).unwrap());
+        let (places, read): (Vec<_>, Vec<_>) = decode(&record, 0).unwrap().into_iter().unzip();
+        assert_eq!(read, entries);
+        assert_eq!(decode(&record, places[1].start).unwrap().len(), 3);
+        let Some(Entry::Append(append)) = read.first() else { panic!("{read:?}") };
+        let again = append.request.to_request();
+        assert!(again == request, "the request");
+        let event_again = append.events[0].to_event(&Arc::new(again));
+        assert_eq!(event_again.attributes(), event.attributes());
+        assert_eq!(event_again.data_bytes(), b"[1]");
+        assert!(decode(&record[..record.len() - 1], 0).is_err());
     }
 }

@@ -132,10 +132,7 @@ pub(super) const ROW_TABLES: [RowTable; 11] = [
         name: "done",
         columns: "id, lane, accepted_at, replayed_at, attempts, size, sum, key, history, began_at, took, status, keep_until",
     },
-    RowTable {
-        name: "packs",
-        columns: "last, ends_from, ends_until, bytes, sum, entries_sum, contents, entries",
-    },
+    RowTable { name: "packs", columns: "last, ends_from, ends_until, bytes, sum, entries_sum, contents, entries" },
     RowTable { name: "jobs", columns: "action, selection, state, began_at, done_at, behind, examined, total, changed" },
 ];
 

@@ -10,12 +10,13 @@ use super::super::codec;
 use super::super::command::Write;
 use super::super::counts::{Changes, Counts};
 use super::super::desk::{Desk, Done};
-use super::super::entry::{DeliveryEntry, EventEntry, MadeEntry, RequestEntry};
+use super::super::entry::{
+    self, AgainEntry, AppendEntry, CountEntry, DeliveryEntry, Entry, EventEntry, MadeEntry, RequestEntry,
+};
 use super::super::settle::{Settle, Verdict};
 use super::super::tables::slots;
 use super::file::HEAD;
 use super::recent::{Change, Recent, RecentDelivery, RecentEvent, RecentKey, RecentSettle};
-use super::record::{self, AgainEntry, AppendEntry, CountEntry, Entry};
 use crate::model::{Attempt, DeliveryId, EventKey, Lane, Timestamp};
 use crate::queue::{Admission, Append, Appended, Claim, Lease, NewEvent, Settled, Tally};
 
@@ -99,21 +100,24 @@ impl<'a> Drafting<'a> {
         self.unless_stuck()?;
         let share = append::share(batch);
         let mut admissions = Vec::with_capacity(batch.events.len());
-        let mut events = Vec::with_capacity(batch.events.len());
+        let (mut entries, mut events) =
+            (Vec::with_capacity(batch.events.len()), Vec::with_capacity(batch.events.len()));
         let mut leases = Vec::new();
-        let mut request = None;
         for new in &batch.events {
             let admission = self.admit(batch, new)?;
             admissions.push(admission.as_ref().map_or(Admission::Duplicate, |_| Admission::Accepted));
             if let Some(key) = admission
                 && !new.deliveries.is_empty()
             {
-                events.push(self.event(batch, new, key, share, &mut request, &mut leases)?);
+                let (entry, event) = self.event(batch, new, key, share, &mut leases)?;
+                entries.push(entry);
+                events.push(event);
             }
         }
-        if !events.is_empty() {
-            let request = RequestEntry::of(&batch.request);
-            self.write(&Entry::Append(AppendEntry { request, accepted_at: self.now.as_millis(), events }))?;
+        if let Some(row) = entries.first().map(|first| first.number) {
+            let (start, request) = (self.draft.record.len(), RequestEntry::of(&batch.request));
+            self.write(&Entry::Append(AppendEntry { request, accepted_at: self.now.as_millis(), events: entries }))?;
+            self.draft.changes.push(Change::Request { row, place: start..self.draft.record.len(), events });
         }
         self.count(&batch.route, batch.tally, &admissions)?;
         Ok(Appended { admissions, leases })
@@ -145,9 +149,8 @@ impl<'a> Drafting<'a> {
         new: &'b NewEvent,
         key: EventKey,
         share: usize,
-        request: &mut Option<i64>,
         leases: &mut Vec<Lease>,
-    ) -> Result<EventEntry<'b>, Unfit> {
+    ) -> Result<(EventEntry<'b>, RecentEvent), Unfit> {
         let number = self.draft.numbers.next().ok_or(Unfit::Tables)?;
         let until = new.remember_until.map_or(0, Timestamp::as_millis);
         let alias = (new.key != new.event.id()).then(|| EventKey::alias(&batch.route, new.event.id()));
@@ -175,12 +178,9 @@ impl<'a> Drafting<'a> {
             let event = Arc::clone(&new.event);
             leases.push(Lease::new(id, delivery.lane.clone(), event, self.now, self.now, 0, hold));
         }
-        let request = *request.get_or_insert(number);
         self.draft.keys.insert(key, RecentKey { event: number, until });
-        let event = Arc::clone(&new.event);
-        let event = RecentEvent { request, key, alias, event, accepted_at, deliveries };
-        self.draft.changes.push(Change::Event { number, until, event });
-        Ok(EventEntry::of(number, &new.event, key, alias, until, entries))
+        let entry = EventEntry::of(number, &new.event, key, alias, until, entries);
+        Ok((entry, RecentEvent { key, alias, until, deliveries }))
     }
 
     fn count(&mut self, route: &Arc<str>, tally: Tally, admissions: &[Admission]) -> Result<(), Unfit> {
@@ -256,7 +256,7 @@ impl<'a> Drafting<'a> {
 
     fn write(&mut self, entry: &Entry<'_>) -> Result<(), Unfit> {
         let record = std::mem::take(&mut self.draft.record);
-        self.draft.record = record::encode(entry, record)?;
+        self.draft.record = entry::encode(entry, record)?;
         Ok(())
     }
 

@@ -16,12 +16,12 @@
 mod draft;
 mod file;
 mod recent;
-mod record;
 mod recover;
 mod store;
 mod unstored;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::draft::{Drafting, Unfit};
@@ -109,13 +109,14 @@ impl Journal {
     pub(super) fn enter(&mut self, draft: &mut Draft, unstored: &Unstored, now: Instant) -> Vec<i64> {
         self.recent.touch(now);
         self.recent.changes.add(&draft.counts);
+        let record = Arc::new(std::mem::take(&mut draft.record));
         let mut ended = Vec::with_capacity(draft.changes.len());
         for change in draft.changes.drain(..) {
             if matches!(change, Change::Settle(RecentSettle::Again { .. })) {
                 // Its lane comes back for it.
                 unstored.want();
             }
-            ended.extend(self.recent.enter(change, now));
+            ended.extend(self.recent.enter(change, &record, now));
         }
         unstored.show_all(&self.recent);
         ended

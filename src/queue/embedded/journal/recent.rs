@@ -1,28 +1,29 @@
 //! What is in the journal and not in the tables yet, as the tables are to have it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::counts::Changes;
 use super::super::entry::MadeEntry;
 use super::super::tables::{SLOTS, event_of};
-use crate::model::{Attempt, DeliveryId, Event, EventKey, Timestamp};
+use crate::model::{Attempt, DeliveryId, EventKey, Timestamp};
 
 /// What is in the journal and not in the tables yet.
 #[derive(Debug, Default)]
 pub(in super::super) struct Recent {
-    /// The events that a delivery needs still, by number.
-    pub(super) events: BTreeMap<i64, RecentEvent>,
+    /// The requests of which something is to get to the tables, by the number of their first event.
+    pub(super) requests: BTreeMap<i64, RecentRequest>,
     /// Every event that came, by its key.
     pub(super) keys: HashMap<EventKey, RecentKey>,
     /// What became of deliveries that are in the tables.
     pub(super) stored: Vec<RecentSettle>,
     /// What the ledger in the tables does not count yet.
     pub(super) changes: Changes,
-    /// How many of `events` are made.
-    made: usize,
-    /// About how many bytes `events` take.
+    /// How many events wait for deliveries.
+    waiting: usize,
+    /// About how many bytes `requests` take.
     held: usize,
     /// Since when there is something.
     since: Option<Instant>,
@@ -35,15 +36,23 @@ pub(super) struct RecentKey {
     pub(super) until: i64,
 }
 
+/// A request, as the journal has it: nothing else of it need stay in memory.
+#[derive(Debug)]
+pub(super) struct RecentRequest {
+    record: Arc<Vec<u8>>,
+    /// Where in the record its entry stands.
+    place: Range<usize>,
+    /// Those with consecutive numbers, from its own on.
+    pub(super) events: Vec<RecentEvent>,
+}
+
 #[derive(Debug)]
 pub(super) struct RecentEvent {
-    /// The row of its request.
-    pub(super) request: i64,
     pub(super) key: EventKey,
     /// The key under which it is found by its id, where that is another.
     pub(super) alias: Option<EventKey>,
-    pub(super) event: Arc<Event>,
-    pub(super) accepted_at: i64,
+    /// Until when it is remembered, or 0.
+    pub(super) until: i64,
     /// By slot; `None` where it was made and is not kept.
     pub(super) deliveries: Vec<Option<RecentDelivery>>,
 }
@@ -72,17 +81,14 @@ pub(super) enum RecentSettle {
 /// A change of what is recent.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// An event came; until when it is remembered, or 0.
-    Event {
-        number: i64,
-        until: i64,
-        event: RecentEvent,
-    },
+    /// A request came, with these events; where in the record it stands.
+    Request { row: i64, place: Range<usize>, events: Vec<RecentEvent> },
+    /// Something became of a delivery.
     Settle(RecentSettle),
 }
 
-/// What an event takes in memory beside its data, in bytes, about.
-const EACH: usize = 2 << 10;
+/// What an event takes in memory beside the record, in bytes, about.
+const EACH: usize = 512;
 
 // === impl Recent ===
 
@@ -100,10 +106,10 @@ impl Recent {
     /// How many rows this is in the tables, about.
     pub(super) fn rows(&self) -> usize {
         // A request, an event and a delivery; what was made goes into packs.
-        self.keys.len() + 3 * (self.events.len() - self.made)
+        self.keys.len() + 3 * self.waiting
     }
 
-    /// About how many bytes the events take.
+    /// About how many bytes the requests take.
     pub(super) const fn held(&self) -> usize {
         self.held
     }
@@ -115,24 +121,28 @@ impl Recent {
 
     /// The first delivery that may be here and not in the tables; the greatest number where there is none.
     pub(super) fn first_row(&self) -> i64 {
-        self.events.first_key_value().map_or(i64::MAX, |(event, _)| event.saturating_mul(SLOTS))
+        self.requests.first_key_value().map_or(i64::MAX, |(event, _)| event.saturating_mul(SLOTS))
     }
 
     /// The delivery in `row`, where it is here and was not made yet.
     pub(super) fn pending(&self, row: i64) -> Option<&RecentDelivery> {
         let slot = usize::try_from(row % SLOTS).ok()?;
-        let delivery = self.events.get(&event_of(row))?.deliveries.get(slot)?.as_ref()?;
-        delivery.made.is_none().then_some(delivery)
+        let (first, request) = self.requests.range(..=event_of(row)).next_back()?;
+        let event = request.events.get(usize::try_from(event_of(row) - first).ok()?)?;
+        event.deliveries.get(slot)?.as_ref().filter(|delivery| delivery.made.is_none())
     }
 
-    /// Enters a change that is in the journal. The row whose claim ends with it.
-    pub(super) fn enter(&mut self, change: Change, now: Instant) -> Option<i64> {
+    /// Enters a change that is in the journal, in `record`. The row whose claim ends with it.
+    pub(super) fn enter(&mut self, change: Change, record: &Arc<Vec<u8>>, now: Instant) -> Option<i64> {
         self.touch(now);
         match change {
-            Change::Event { number, until, event } => {
-                self.keys.insert(event.key, RecentKey { event: number, until });
-                self.held += event.weight();
-                self.events.insert(number, event);
+            Change::Request { row, place, events } => {
+                let known = (row..).zip(&events).map(|(event, new)| (new.key, RecentKey { event, until: new.until }));
+                self.keys.extend(known);
+                let request = RecentRequest { record: Arc::clone(record), place, events };
+                self.waiting += request.events.len();
+                self.held += request.weight();
+                self.requests.insert(row, request);
                 None
             }
             Change::Settle(settle) => self.settle(settle),
@@ -150,7 +160,9 @@ impl Recent {
             self.stored.push(settle);
             return None;
         }
-        let event = self.events.get_mut(&event_of(row))?;
+        let (first, request) = self.requests.range_mut(..=event_of(row)).next_back()?;
+        let first = *first;
+        let event = request.events.get_mut(usize::try_from(event_of(row) - first).ok()?)?;
         let place = event.deliveries.get_mut(usize::try_from(row % SLOTS).ok()?)?;
         match (settle, &mut *place) {
             (RecentSettle::Made(made), Some(delivery)) if made.keep_until.is_some() => delivery.made = Some(made),
@@ -161,13 +173,33 @@ impl Recent {
             }
             (RecentSettle::Again { .. }, None) => {}
         }
-        if event.deliveries.iter().all(Option::is_none) {
-            self.held -= event.weight();
-            self.events.remove(&event_of(row));
-        } else if event.is_made() {
-            self.made += 1;
+        if event.is_made() {
+            self.waiting -= 1;
+        }
+        if !request.events.iter().any(RecentEvent::is_needed) {
+            self.held -= request.weight();
+            self.requests.remove(&first);
         }
         Some(row)
+    }
+}
+
+// === impl RecentRequest ===
+
+impl RecentRequest {
+    /// Its entry.
+    pub(super) fn entry(&self) -> &[u8] {
+        self.record.get(self.place.clone()).unwrap_or_default()
+    }
+
+    /// Whether nothing of it is to be made any more.
+    pub(super) fn is_made(&self) -> bool {
+        self.events.iter().all(RecentEvent::is_made)
+    }
+
+    /// About how many bytes it takes.
+    fn weight(&self) -> usize {
+        self.place.len() + EACH * self.events.len()
     }
 }
 
@@ -175,13 +207,13 @@ impl Recent {
 
 impl RecentEvent {
     /// Whether nothing of it is to be made any more.
-    pub(super) fn is_made(&self) -> bool {
+    fn is_made(&self) -> bool {
         self.deliveries.iter().flatten().all(|delivery| delivery.made.is_some())
     }
 
-    /// About how many bytes it takes.
-    fn weight(&self) -> usize {
-        EACH + self.event.data_range().len()
+    /// Whether there is something of it.
+    pub(super) fn is_needed(&self) -> bool {
+        self.deliveries.iter().any(Option::is_some)
     }
 }
 

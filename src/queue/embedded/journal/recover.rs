@@ -1,10 +1,12 @@
 //! What the journal holds when the home is opened.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::counts::{Changes, Counts};
 use super::super::desk::Desk;
+use super::super::entry::{self, AgainEntry, AppendEntry, Entry};
 use super::super::failure::queue_error;
 use super::super::files::Directory;
 use super::super::metrics::Metrics;
@@ -12,7 +14,6 @@ use super::super::schema;
 use super::Journal;
 use super::file::{self, JournalFile};
 use super::recent::{Change, Recent, RecentDelivery, RecentEvent, RecentSettle};
-use super::record::{self, AgainEntry, AppendEntry, Entry};
 use crate::model::{DeliveryId, EventKey, Timestamp};
 use crate::queue::{QueueError, RouteCounts};
 
@@ -31,9 +32,12 @@ pub(in super::super) fn recover(desk: &mut Desk, named: i64) -> Result<(), Queue
     let found = if epoch == 0 { file::Found::default() } else { file::read(&path, epoch).map_err(unreadable)? };
     let mut recovery = Recovery { desk, recent: Recent::default(), unsure: named == UNKNOWN, now: Instant::now() };
     let mut damaged = found.gaps;
-    for record in &found.records {
-        match record::decode(record) {
-            Ok(entries) => entries.into_iter().try_for_each(|entry| recovery.enter(entry))?,
+    for record in found.records {
+        let record = Arc::new(record);
+        match entry::decode(&record, 0) {
+            Ok(entries) => {
+                entries.into_iter().try_for_each(|(place, entry)| recovery.enter(entry, &record, place))?;
+            }
             Err(_) => damaged += 1,
         }
     }
@@ -85,10 +89,15 @@ struct Recovery<'a> {
 // === impl Recovery ===
 
 impl Recovery<'_> {
-    fn enter(&mut self, entry: Entry<'_>) -> Result<(), QueueError> {
+    /// Enters what stands at `place` of a record.
+    fn enter(&mut self, entry: Entry<'_>, record: &Arc<Vec<u8>>, place: Range<usize>) -> Result<(), QueueError> {
         let mut counts = Changes::default();
         match entry {
-            Entry::Append(append) => self.append(&append, &mut counts)?,
+            Entry::Append(append) => {
+                if let Some(change) = self.append(&append, place, &mut counts)? {
+                    self.recent.enter(change, record, self.now);
+                }
+            }
             Entry::Count(count) => counts.add_to_route(
                 count.route,
                 RouteCounts {
@@ -101,13 +110,13 @@ impl Recovery<'_> {
             ),
             Entry::Made(made) => {
                 counts.lane(made.lane).make(made.size, made.keep_until.is_some());
-                self.recent.enter(Change::Settle(RecentSettle::Made(made)), self.now);
+                self.recent.enter(Change::Settle(RecentSettle::Made(made)), record, self.now);
             }
             Entry::Again(again) => {
                 if let Ok(attempt) = serde_json::from_str(again.attempt) {
                     let AgainEntry { row, lane, .. } = again;
                     let settle = RecentSettle::Again { row, lane, at: Timestamp::from_millis(again.at), attempt };
-                    self.recent.enter(Change::Settle(settle), self.now);
+                    self.recent.enter(Change::Settle(settle), record, self.now);
                 }
             }
         }
@@ -117,36 +126,36 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    fn append(&mut self, append: &AppendEntry<'_>, counts: &mut Changes) -> Result<(), QueueError> {
-        let request = Arc::new(append.request.to_request());
-        let mut first = None;
+    /// The request that came; `None` where all of it is in the tables already.
+    fn append(
+        &mut self,
+        append: &AppendEntry<'_>,
+        place: Range<usize>,
+        counts: &mut Changes,
+    ) -> Result<Option<Change>, QueueError> {
+        let mut events = Vec::with_capacity(append.events.len());
         for entry in &append.events {
             self.desk.not_below(entry.number + 1);
             let key = EventKey::from_bytes(entry.key);
-            if self.unsure && self.desk.has_event(key, entry.number).map_err(|error| queue_error(&error))? {
-                continue;
-            }
-            let deliveries = entry.deliveries.iter().map(|delivery| {
+            let mut deliveries = Vec::with_capacity(entry.deliveries.len());
+            let is_there =
+                self.unsure && self.desk.has_event(key, entry.number).map_err(|error| queue_error(&error))?;
+            for delivery in entry.deliveries.iter().filter(|_| !is_there) {
                 counts.lane(delivery.lane).accept(delivery.size);
-                Some(RecentDelivery {
+                deliveries.push(Some(RecentDelivery {
                     id: DeliveryId::from_bytes(delivery.id),
                     lane: delivery.lane,
                     size: delivery.size,
                     due_at: append.accepted_at,
                     history: Vec::new(),
                     made: None,
-                })
-            });
-            let event = RecentEvent {
-                request: *first.get_or_insert(entry.number),
-                key,
-                alias: entry.alias.map(EventKey::from_bytes),
-                event: Arc::new(entry.to_event(&request)),
-                accepted_at: append.accepted_at,
-                deliveries: deliveries.collect(),
-            };
-            self.recent.enter(Change::Event { number: entry.number, until: entry.until, event }, self.now);
+                }));
+            }
+            let alias = entry.alias.map(EventKey::from_bytes);
+            events.push(RecentEvent { key, alias, until: entry.until, deliveries });
         }
-        Ok(())
+        let row = append.events.first().map(|first| first.number);
+        let is_needed = events.iter().any(RecentEvent::is_needed);
+        Ok(row.filter(|_| is_needed).map(|row| Change::Request { row, place, events }))
     }
 }

@@ -1,15 +1,18 @@
 //! What is recent, brought to the tables.
 
+use std::sync::Arc;
+
 use rusqlite::{Statement, params};
 
 use super::super::codec;
 use super::super::counts::Changes;
 use super::super::desk::Desk;
+use super::super::entry::Entry;
 use super::super::failure::is_damage;
-use super::super::packs::{Filling, Kept, Whole};
+use super::super::packs::{Filling, Kept, Member};
 use super::super::tables::slots;
 use super::super::{settle, shelf};
-use super::recent::{Recent, RecentDelivery, RecentEvent, RecentSettle};
+use super::recent::{Recent, RecentDelivery, RecentRequest, RecentSettle};
 use crate::model::{EventKey, Timestamp};
 
 /// Brings all of it to the tables, in the transaction that is open. Answers the rows whose claims end with that.
@@ -45,52 +48,61 @@ pub(in super::super) fn store(recent: &Recent, desk: &Desk, lenient: bool) -> ru
 const INSERT_PENDING: &str = "INSERT INTO pending (row, id, lane, due_at, accepted_at, attempts, size, sum, history)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 fn store_events(recent: &Recent, desk: &Desk) -> rusqlite::Result<()> {
-    let mut insert_request = desk.sql(codec::INSERT_REQUEST)?;
-    let mut insert_event = desk.sql(codec::INSERT_EVENT)?;
-    let (mut insert_pending, mut insert_done) = (desk.sql(INSERT_PENDING)?, desk.sql(shelf::INSERT_DONE)?);
     let mut packs = Filling::new(&desk.connection);
-    let mut request = None;
-    for (number, event) in &recent.events {
-        if event.is_made() {
-            pack(&mut packs, *number, event)?;
-            continue;
-        }
-        if request != Some(event.request) {
-            codec::insert_request(&mut insert_request, event.request, event.event.request())?;
-            request = Some(event.request);
-        }
-        codec::insert_event(&mut insert_event, *number, event.request, event.key, &event.event)?;
-        for (row, delivery) in (slots(*number).0..).zip(&event.deliveries) {
-            match delivery {
-                Some(RecentDelivery { id, history, made: Some(made), .. }) => {
-                    let history = codec::history_of(history);
-                    shelf::insert_done(&mut insert_done, *id, event.accepted_at, history.as_deref(), made)?;
-                }
-                Some(delivery) => insert_pending_row(&mut insert_pending, row, event, delivery)?,
-                None => {}
-            }
+    for (row, request) in &recent.requests {
+        if request.is_made() {
+            pack(&mut packs, *row, request)?;
+        } else {
+            store_rows(desk, *row, request)?;
         }
     }
     packs.finish()
 }
 
-fn pack<'a>(packs: &mut Filling<'a>, number: i64, recent: &'a RecentEvent) -> rusqlite::Result<()> {
-    let RecentEvent { request, key, alias, event, accepted_at, deliveries } = recent;
-    let whole = Whole { number, request: *request, key: *key, alias: *alias, accepted_at: *accepted_at, event };
-    let kept = deliveries.iter().flatten().filter_map(|RecentDelivery { id, history, made, .. }| {
-        made.as_ref().map(|made| Kept { id: *id, made, history })
-    });
-    packs.add(&whole, kept)
+fn pack(packs: &mut Filling<'_>, row: i64, request: &RecentRequest) -> rusqlite::Result<()> {
+    let needed = (row..).zip(&request.events).filter(|(_, event)| event.is_needed());
+    let members = needed.map(|(number, event)| Member::new(number, event.key, event.alias));
+    let deliveries = request.events.iter().flat_map(|event| event.deliveries.iter().flatten());
+    let kept =
+        deliveries.filter_map(|delivery| delivery.made.as_ref().map(|made| Kept { made, history: &delivery.history }));
+    packs.add(request.entry(), members, kept)
+}
+
+/// An entry that was read or written by this process.
+fn unreadable() -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure("what the journal holds of a request cannot be read".into())
+}
+
+fn store_rows(desk: &Desk, row: i64, recent: &RecentRequest) -> rusqlite::Result<()> {
+    let Ok((Entry::Append(append), _)) = postcard::take_from_bytes(recent.entry()) else { return Err(unreadable()) };
+    let request = Arc::new(append.request.to_request());
+    codec::insert_request(&mut *desk.sql(codec::INSERT_REQUEST)?, row, &request)?;
+    let mut insert_event = desk.sql(codec::INSERT_EVENT)?;
+    let (mut insert_pending, mut insert_done) = (desk.sql(INSERT_PENDING)?, desk.sql(shelf::INSERT_DONE)?);
+    for (entry, event) in append.events.iter().zip(&recent.events).filter(|(_, event)| event.is_needed()) {
+        codec::insert_event(&mut insert_event, entry.number, row, event.key, &entry.to_event(&request))?;
+        for (slot, delivery) in (slots(entry.number).0..).zip(&event.deliveries) {
+            match delivery {
+                Some(RecentDelivery { id, history, made: Some(made), .. }) => {
+                    let history = codec::history_of(history);
+                    shelf::insert_done(&mut insert_done, *id, append.accepted_at, history.as_deref(), made)?;
+                }
+                Some(delivery) => insert_pending_row(&mut insert_pending, slot, append.accepted_at, delivery)?,
+                None => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 fn insert_pending_row(
     insert: &mut Statement<'_>,
     row: i64,
-    RecentEvent { accepted_at, .. }: &RecentEvent,
+    accepted_at: i64,
     delivery: &RecentDelivery,
 ) -> rusqlite::Result<()> {
     let RecentDelivery { id, lane, size, due_at, history, .. } = delivery;
-    let sum = codec::delivery_sum(row, id.as_bytes(), *lane, *accepted_at, *size, None);
+    let sum = codec::delivery_sum(row, id.as_bytes(), *lane, accepted_at, *size, None);
     let attempts = history.last().map_or(0, |attempt| attempt.number);
     let history = codec::history_of(history);
     insert.execute(params![row, id.as_bytes(), lane, due_at, accepted_at, attempts, size, sum, history]).map(|_| ())
@@ -100,10 +112,14 @@ fn insert_pending_row(
 fn store_keys(recent: &Recent, desk: &Desk) -> rusqlite::Result<()> {
     let mut keys: Vec<(EventKey, i64, i64)> = Vec::with_capacity(recent.keys.len());
     let known = recent.keys.iter().map(|(key, known)| (*key, known.event, known.until));
-    // One that is not remembered is there as long as its event.
-    keys.extend(known.filter(|(_, event, until)| *until > 0 || recent.events.contains_key(event)));
-    let aliases = recent.events.iter().filter_map(|(number, event)| Some((event.alias?, *number, 0)));
-    keys.extend(aliases);
+    keys.extend(known.filter(|(_, _, until)| *until > 0));
+    for (row, request) in &recent.requests {
+        for (number, event) in (*row..).zip(&request.events).filter(|(_, event)| event.is_needed()) {
+            // One that is not remembered is there as long as its event.
+            keys.extend((event.until == 0).then_some((event.key, number, 0)));
+            keys.extend(event.alias.map(|alias| (alias, number, 0)));
+        }
+    }
     keys.sort_unstable();
     let mut insert = desk.sql("INSERT INTO keys (key, event, until) VALUES (?1, ?2, ?3)")?;
     for (key, event, until) in keys {

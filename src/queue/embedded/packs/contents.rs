@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::codec::CodecError;
 use super::super::sum::Sum;
+use crate::model::EventKey;
 
 /// What a pack says of itself.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,9 +27,10 @@ pub(in super::super) struct Share {
 
 /// An event in a pack.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Member {
+pub(in super::super) struct Member {
     pub(super) event: i64,
     pub(super) key: [u8; 16],
+    /// The key under which it is found by its id, where that is another.
     pub(super) alias: Option<[u8; 16]>,
 }
 
@@ -139,6 +141,14 @@ pub(super) fn altered(error: CodecError) -> rusqlite::Error {
     match error {
         CodecError::Sqlite(error) => error,
         other => rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, other.into()),
+    }
+}
+
+// === impl Member ===
+
+impl Member {
+    pub(in super::super) fn new(event: i64, key: EventKey, alias: Option<EventKey>) -> Self {
+        Self { event, key: *key.as_bytes(), alias: alias.map(|alias| *alias.as_bytes()) }
     }
 }
 

@@ -10,8 +10,8 @@ use super::super::desk::Desk;
 use super::super::failure::is_damage;
 use super::super::shelf;
 use super::contents::{self, Contents, Share, altered};
-use super::packed::{self, PackedRequest};
-use crate::model::{DeliveryId, EventKey};
+use super::packed::{self, PackedDelivery, PackedRequest};
+use crate::model::EventKey;
 
 /// Opens the pack that has an event, if one has it: what is in it is then in rows of its own.
 pub(in super::super) fn open_holding(connection: &Connection, event: i64) -> rusqlite::Result<()> {
@@ -49,7 +49,7 @@ pub(in super::super) fn open_next(
 /// Opens the pack in a row.
 pub(in super::super) fn open(connection: &Connection, row: i64) -> rusqlite::Result<()> {
     let entries = contents::entries(connection, row)?;
-    let requests = packed::decode(&entries).map_err(|_| altered(CodecError::Altered("pack")))?;
+    let requests = packed::decode(&entries).map_err(altered)?;
     requests.iter().try_for_each(|request| put_in_rows(connection, request))?;
     delete(connection, row)
 }
@@ -92,17 +92,18 @@ pub(super) fn delete(connection: &Connection, row: i64) -> rusqlite::Result<()> 
 }
 
 fn put_in_rows(connection: &Connection, packed: &PackedRequest<'_>) -> rusqlite::Result<()> {
-    let request = Arc::new(packed.request.to_request());
-    // Other events of the request may have rows; and all of it, where a salvage finds what was before.
+    let row = packed.row().ok_or_else(|| altered(CodecError::Altered("pack")))?;
+    let request = Arc::new(packed.append.request.to_request());
+    // All of it may have rows, where a salvage finds what was before.
     let unless_there = |sql: &str| connection.prepare_cached(&format!("{sql} ON CONFLICT DO NOTHING"));
-    codec::insert_request(&mut *unless_there(codec::INSERT_REQUEST)?, packed.row, &request)?;
+    codec::insert_request(&mut *unless_there(codec::INSERT_REQUEST)?, row, &request)?;
     let (mut insert_event, mut insert_done) = (unless_there(codec::INSERT_EVENT)?, unless_there(shelf::INSERT_DONE)?);
-    for entry in &packed.events {
-        let key = EventKey::from_bytes(entry.event.key);
-        codec::insert_event(&mut insert_event, entry.event.number, packed.row, key, &entry.event.to_event(&request))?;
-        for delivery in &entry.deliveries {
-            let (id, history) = (DeliveryId::from_bytes(delivery.id), delivery.history.as_deref());
-            shelf::insert_done(&mut insert_done, id, packed.accepted_at, history, &delivery.made)?;
+    for (event, deliveries) in packed.events() {
+        let key = EventKey::from_bytes(event.key);
+        codec::insert_event(&mut insert_event, event.number, row, key, &event.to_event(&request))?;
+        for PackedDelivery { id, made, history } in deliveries {
+            let history = codec::history_of(history);
+            shelf::insert_done(&mut insert_done, *id, packed.append.accepted_at, history.as_deref(), made)?;
         }
     }
     Ok(())

@@ -1,53 +1,68 @@
-//! What is in a pack, as it is written down.
+//! What is in a pack.
 
-use std::borrow::Cow;
+use super::super::codec::CodecError;
+use super::super::entry::{self, AppendEntry, Entry, EventEntry, MadeEntry};
+use super::super::tables::{event_of, slots};
+use crate::model::{Attempt, DeliveryId};
 
-use serde::{Deserialize, Serialize};
-
-use super::super::entry::{EventEntry, MadeEntry, RequestEntry};
-
-/// A request with those of its events that are in the pack, in order.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+/// A request in a pack, with what is kept of it.
+#[derive(Debug)]
 pub(super) struct PackedRequest<'a> {
-    /// Its row.
-    pub(super) row: i64,
-    pub(super) accepted_at: i64,
-    #[serde(borrow)]
-    pub(super) request: RequestEntry<'a>,
-    pub(super) events: Vec<PackedEntry<'a>>,
-}
-
-/// An event with its deliveries.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct PackedEntry<'a> {
-    /// The deliveries that it was accepted with are not in it.
-    #[serde(borrow)]
-    pub(super) event: EventEntry<'a>,
-    pub(super) deliveries: Vec<PackedDelivery<'a>>,
+    /// It as it came; not each of its events need be kept.
+    pub(super) append: AppendEntry<'a>,
+    kept: Vec<PackedDelivery>,
 }
 
 /// A delivery that was made and is kept.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct PackedDelivery<'a> {
-    pub(super) id: [u8; 16],
+#[derive(Debug)]
+pub(super) struct PackedDelivery {
+    pub(super) id: DeliveryId,
     pub(super) made: MadeEntry,
-    /// The attempts that failed before, as JSON.
-    #[serde(borrow)]
-    pub(super) history: Option<Cow<'a, str>>,
-}
-
-/// Adds a request to a pack.
-pub(super) fn encode(request: &PackedRequest<'_>, entries: Vec<u8>) -> Result<Vec<u8>, postcard::Error> {
-    postcard::to_extend(request, entries)
+    /// The attempts that failed before.
+    pub(super) history: Vec<Attempt>,
 }
 
 /// The requests in a pack, in order.
-pub(super) fn decode(mut entries: &[u8]) -> Result<Vec<PackedRequest<'_>>, postcard::Error> {
-    let mut requests = Vec::new();
-    while !entries.is_empty() {
-        let (request, rest) = postcard::take_from_bytes(entries)?;
-        requests.push(request);
-        entries = rest;
+pub(super) fn decode(entries: &[u8]) -> Result<Vec<PackedRequest<'_>>, CodecError> {
+    let altered = || CodecError::Altered("pack");
+    let mut requests: Vec<PackedRequest<'_>> = Vec::new();
+    let mut history = Vec::new();
+    for (_, entry) in entry::decode(entries, 0).map_err(|_| altered())? {
+        match entry {
+            Entry::Append(append) => requests.push(PackedRequest { append, kept: Vec::new() }),
+            // It is kept for people, and must not hold up what it belongs to.
+            Entry::Again(again) => history.extend(serde_json::from_str::<Attempt>(again.attempt)),
+            Entry::Made(made) => {
+                let request = requests.last_mut().ok_or_else(altered)?;
+                let id = request.id(made.row).ok_or_else(altered)?;
+                request.kept.push(PackedDelivery { id, made, history: std::mem::take(&mut history) });
+            }
+            Entry::Count(_) => return Err(altered()),
+        }
     }
     Ok(requests)
+}
+
+// === impl PackedRequest ===
+
+impl<'a> PackedRequest<'a> {
+    /// The row of the request.
+    pub(super) fn row(&self) -> Option<i64> {
+        self.append.events.first().map(|event| event.number)
+    }
+
+    /// The events that are kept, with their deliveries.
+    pub(super) fn events(&self) -> impl Iterator<Item = (&EventEntry<'a>, Vec<&PackedDelivery>)> {
+        self.append.events.iter().filter_map(|event| {
+            let is_its = |delivery: &&PackedDelivery| event_of(delivery.made.row) == event.number;
+            let deliveries: Vec<_> = self.kept.iter().filter(is_its).collect();
+            (!deliveries.is_empty()).then_some((event, deliveries))
+        })
+    }
+
+    fn id(&self, row: i64) -> Option<DeliveryId> {
+        let event = self.append.events.iter().find(|event| event.number == event_of(row))?;
+        let slot = usize::try_from(row - slots(event.number).0).ok()?;
+        event.deliveries.get(slot).map(|delivery| DeliveryId::from_bytes(delivery.id))
+    }
 }

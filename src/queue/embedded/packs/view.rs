@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::super::codec::{self, CodecError};
+use super::super::codec::CodecError;
 use super::super::entry::EventEntry;
 use super::super::failure::is_damage;
 use super::contents;
-use super::packed::{self, PackedDelivery, PackedEntry, PackedRequest};
-use crate::model::{Attempt, DeliveryId, Event, Lane, Timestamp};
+use super::packed::{self, PackedDelivery, PackedRequest};
+use crate::model::{Attempt, Event, Lane, Timestamp};
 use crate::queue::{DeliveryRecord, EventHead, State};
 
 /// An event in a pack, for a list.
@@ -43,13 +43,13 @@ pub(in super::super) fn event(
 ) -> Result<Option<(Event, Vec<DeliveryRecord>)>, CodecError> {
     let Some(head) = contents::holding(connection, number)? else { return Ok(None) };
     let entries = contents::entries(connection, head.row)?;
-    let requests = packed::decode(&entries).map_err(|_| CodecError::Altered("pack"))?;
-    let found = requests.iter().find_map(|request| {
-        request.events.iter().find(|entry| entry.event.number == number).map(|entry| (request, entry))
-    });
-    let Some((request, entry)) = found else { return Err(CodecError::Missing("event")) };
-    let records = Lanes::new(connection).records(request, entry)?;
-    Ok(Some((entry.event.to_event(&Arc::new(request.request.to_request())), records)))
+    for request in packed::decode(&entries)? {
+        if let Some((event, deliveries)) = request.events().find(|(event, _)| event.number == number) {
+            let records = Lanes::new(connection).records(&request, event, &deliveries)?;
+            return Ok(Some((event.to_event(&Arc::new(request.append.request.to_request())), records)));
+        }
+    }
+    Err(CodecError::Missing("event"))
 }
 
 // === impl Backward ===
@@ -89,14 +89,12 @@ impl<'a> Lanes<'a> {
     /// The events of a pack before `before`, the first accepted first.
     fn pack(&mut self, row: i64, before: i64) -> Result<Vec<PackedEvent>, CodecError> {
         let entries = contents::entries(self.connection, row)?;
-        let requests = packed::decode(&entries).map_err(|_| CodecError::Altered("pack"))?;
         let mut events = Vec::new();
-        for request in &requests {
-            for entry in request.events.iter().filter(|entry| entry.event.number < before) {
-                let deliveries = self.records(request, entry)?;
-                let head = head(&entry.event, entry.event.route().into());
-                let received_at = request.request.received_at();
-                events.push(PackedEvent { head, received_at, deliveries });
+        for request in packed::decode(&entries)? {
+            for (event, deliveries) in request.events().filter(|(event, _)| event.number < before) {
+                let deliveries = self.records(&request, event, &deliveries)?;
+                let received_at = request.append.request.received_at();
+                events.push(PackedEvent { head: head(event, event.route().into()), received_at, deliveries });
             }
         }
         Ok(events)
@@ -105,28 +103,28 @@ impl<'a> Lanes<'a> {
     fn records(
         &mut self,
         request: &PackedRequest<'_>,
-        entry: &PackedEntry<'_>,
+        event: &EventEntry<'_>,
+        deliveries: &[&PackedDelivery],
     ) -> Result<Vec<DeliveryRecord>, CodecError> {
-        entry.deliveries.iter().map(|delivery| self.record(request.accepted_at, &entry.event, delivery)).collect()
+        deliveries.iter().map(|delivery| self.record(request.append.accepted_at, event, delivery)).collect()
     }
 
     fn record(
         &mut self,
         accepted_at: i64,
         event: &EventEntry<'_>,
-        delivery: &PackedDelivery<'_>,
+        PackedDelivery { id, made, history }: &PackedDelivery,
     ) -> Result<DeliveryRecord, CodecError> {
-        let PackedDelivery { id, made, history } = delivery;
         let lane = self.lane(made.lane)?;
         let last = made.attempt();
         let at = last.at.after(last.duration);
-        let mut history = codec::history(history.as_deref());
+        let mut history = history.clone();
         history.push(last);
         let surplus = history.len().saturating_sub(Attempt::KEPT);
         history.drain(..surplus);
         Ok(DeliveryRecord {
             number: made.row.unsigned_abs(),
-            id: DeliveryId::from_bytes(*id),
+            id: *id,
             event: head(event, Arc::clone(&lane.route)),
             lane,
             order_key: None,
@@ -156,5 +154,11 @@ impl<'a> Lanes<'a> {
 
 fn head(event: &EventEntry<'_>, route: Arc<str>) -> EventHead {
     let (id, kind, subject) = event.names();
-    EventHead { number: event.number.unsigned_abs(), id: id.into(), kind: kind.into(), subject: subject.map(Into::into), route }
+    EventHead {
+        number: event.number.unsigned_abs(),
+        id: id.into(),
+        kind: kind.into(),
+        subject: subject.map(Into::into),
+        route,
+    }
 }
