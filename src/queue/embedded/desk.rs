@@ -12,10 +12,11 @@ use super::claims::Claims;
 use super::command::Write;
 use super::counts::{Changes, Counts};
 use super::failure::is_damage;
-use super::journal::{self, Journal};
+use super::journal::{self, Journal, Recent};
 use super::metrics::Metrics;
 use super::schema;
 use super::settle;
+use super::storer::Storer;
 use crate::model::{EventKey, Lane, Timestamp};
 use crate::queue::{Appended, Claims as _, Settled};
 
@@ -33,6 +34,8 @@ pub(super) struct Desk {
     pub(super) claims: Arc<Claims>,
     pub(super) counts: Arc<Counts>,
     pub(super) journal: Journal,
+    /// Who brings what is recent to the tables meanwhile.
+    pub(super) storer: Option<Storer>,
     metrics: Metrics,
     /// Whether part of the database could not be read.
     pub(super) found_damage: Cell<bool>,
@@ -67,12 +70,19 @@ impl Desk {
             claims,
             counts,
             journal,
+            storer: None,
             metrics,
             found_damage: Cell::new(false),
             max_size: None,
             next_event,
             reserved: next_event,
         }
+    }
+
+    /// A desk at the same tables, for the storer: it gives no numbers and writes no journal.
+    pub(super) fn another(&self, connection: Connection, journal: Journal) -> Self {
+        let (claims, counts) = (Arc::clone(&self.claims), Arc::clone(&self.counts));
+        Self::new(connection, claims, counts, self.next_event, journal, self.metrics.clone())
     }
 
     /// Commits all of the group or nothing: to the journal, or where that does not do to the tables.
@@ -100,10 +110,13 @@ impl Desk {
         work: impl FnOnce(&mut Self, &mut Changes) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         let began = Instant::now();
+        // What it could not store is stored below.
+        let _ = self.end_storing(true);
         let mut changes = Changes::default();
         let reserved = self.reserved;
         let epoch = self.journal.needs_epoch().then(journal::another_epoch);
-        let ended = self.begin(epoch).inspect_err(|_| self.journal.stuck = true)?;
+        let ended = self.begin(self.journal.unstored(), epoch);
+        let ended = ended.inspect_err(|_| self.journal.stuck = true)?;
         let result = work(self, &mut changes)
             .and_then(|value| changes.store(&self.connection).map(|()| value))
             .and_then(|value| self.run("COMMIT").inspect_err(|_| self.journal.close()).map(|()| value));
@@ -127,19 +140,63 @@ impl Desk {
 
     /// Brings what is recent to the tables.
     pub(super) fn store_recent(&mut self) -> rusqlite::Result<()> {
-        if self.journal.recent.is_empty() {
+        if self.journal.is_stored() {
             self.claims.unstored.clear();
             return Ok(());
         }
         self.transact(|_, _| Ok(()))
     }
 
+    /// Has what is recent brought to the tables while appends go on. Waits for what was begun before, and says how that
+    /// went.
+    pub(super) fn begin_storing(&mut self) -> rusqlite::Result<()> {
+        self.end_storing(true)?;
+        if self.journal.recent.is_empty() {
+            return Ok(());
+        }
+        if let Some(storer) = &mut self.storer
+            && let Some((recent, epoch)) = self.journal.freeze()
+            && storer.begin(recent, epoch)
+        {
+            return Ok(());
+        }
+        self.store_recent()
+    }
+
+    /// Enters that what was begun is in the tables, where it is; waits for it where that is asked for.
+    pub(super) fn end_storing(&mut self, wait: bool) -> rusqlite::Result<()> {
+        let Some(stored) = self.storer.as_mut().and_then(|storer| storer.end(wait)) else { return Ok(()) };
+        if stored.found_damage {
+            self.found_damage.set(true);
+        }
+        let ended = stored.ended.inspect_err(|_| self.journal.stuck = true)?;
+        self.metrics.commits.inc();
+        self.journal.thaw();
+        self.claims.unstored.move_on(self.journal.recent.first_row());
+        self.claims.settled(&ended);
+        Ok(())
+    }
+
+    /// Whether something is being stored.
+    pub(super) fn is_storing(&self) -> bool {
+        self.storer.as_ref().is_some_and(Storer::is_busy)
+    }
+
+    /// Brings what is frozen to the tables: the storer's work, at its own desk. Answers the rows whose claims end with it.
+    pub(super) fn store_frozen(&self, recent: &Recent, epoch: u64) -> rusqlite::Result<Vec<i64>> {
+        let ended = self.begin([recent].into_iter(), Some(epoch))?;
+        self.run("COMMIT").inspect_err(|_| self.roll_back()).map(|()| ended)
+    }
+
     /// Begins a transaction with what is recent, and with the name of the epoch that begins with it. Answers the rows whose
     /// claims end with it.
-    fn begin(&self, epoch: Option<u64>) -> rusqlite::Result<Vec<i64>> {
+    fn begin<'a>(
+        &self,
+        recent: impl Iterator<Item = &'a Recent> + Clone,
+        epoch: Option<u64>,
+    ) -> rusqlite::Result<Vec<i64>> {
         self.run("BEGIN IMMEDIATE")?;
-        let recent = &self.journal.recent;
-        match journal::store(recent, self, false) {
+        match journal::store(recent.clone(), self, false) {
             Err(error) if is_damage(&error) => {
                 // What is damaged must not keep the rest.
                 self.roll_back();
@@ -306,6 +363,9 @@ impl Desk {
     /// Moves the log into the database and closes it.
     pub(super) fn close(mut self) -> rusqlite::Result<()> {
         self.store_recent()?;
+        if let Some(mut storer) = self.storer.take() {
+            storer.stop();
+        }
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         self.connection.flush_prepared_statement_cache();
         self.connection.close().map_err(|(_, error)| error)

@@ -50,9 +50,9 @@ impl Directory {
         self.path.join("head")
     }
 
-    /// Where the journal is.
-    pub(super) fn journal(&self) -> PathBuf {
-        self.path.join("journal")
+    /// Where the journal is: two files, of which one is written while what is in the other is brought to the database.
+    pub(super) fn journal(&self) -> [PathBuf; 2] {
+        ["journal", "journal-2"].map(|name| self.path.join(name))
     }
 
     /// Where a salvaged database is put together.

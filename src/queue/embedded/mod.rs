@@ -179,6 +179,7 @@ mod salvage;
 mod schema;
 mod settle;
 mod shelf;
+mod storer;
 mod sum;
 mod tables;
 mod upkeep;
@@ -210,6 +211,7 @@ use self::journal::Journal;
 use self::metrics::Metrics;
 use self::reader::Readers;
 use self::settle::{Settle, Verdict};
+use self::storer::Storer;
 use self::writer::{Outfit, Writer};
 
 /// The queue in a directory of this machine: see the [module](self).
@@ -262,6 +264,9 @@ impl Embedded {
         desk.max_size = options.max_size;
         journal::recover(&mut desk, stock.journal)?;
         head::count_missing(&desk, noted);
+        let another = schema::open_another(&directory.database(), options.max_size)?;
+        desk.journal.max_rows = options.max_recent;
+        desk.storer = Some(Storer::start(desk.another(another, Journal::new(directory.journal())))?);
         let bounds = Bounds::new(options.max_bytes, options.max_age, options.max_kept);
         let outfit = Outfit {
             desk,

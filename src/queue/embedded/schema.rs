@@ -98,6 +98,15 @@ pub(super) fn open(path: &Path, max_size: Option<u64>) -> Result<(Connection, St
     Ok((connection, stock))
 }
 
+/// Opens another connection that writes, to what is open already.
+pub(super) fn open_another(path: &Path, max_size: Option<u64>) -> Result<Connection, OpenError> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    set_up(&connection, path, max_size)?;
+    Ok(connection)
+}
+
 /// Opens a connection that cannot write.
 pub(super) fn open_reader(path: &PathBuf) -> rusqlite::Result<Connection> {
     let connection =

@@ -12,10 +12,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 
+use super::command::Command;
 use super::{Embedded, Options};
 use crate::model::{ManualClock, Timestamp};
-use crate::queue::Home as AnyHome;
 use crate::queue::conformance::Bench;
+use crate::queue::{Home as AnyHome, QueueError};
 
 /// An embedded home in a directory of its own.
 struct Home {
@@ -28,10 +29,34 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
+        Self::open_with(|options| options)
+    }
+
+    /// One whose storer has something to do after each commit.
+    fn storing_at_once() -> Self {
+        Self::open_with(|options| Options { max_recent: 1, ..options })
+    }
+
+    fn open_with(change: impl FnOnce(Options) -> Options) -> Self {
         let directory = scratch();
         let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(1_700_000_000)));
-        let queue = open(directory.path(), &clock);
+        let queue = open_with(change(Options::new(directory.path())), &clock);
         Self { directory, clock, queue, crashed: Vec::new() }
+    }
+
+    /// Waits for the storer, and has what is recent frozen without being stored where that is wanted.
+    async fn hold_still(&self, freeze: bool) {
+        let asked = self.queue.ask(|reply| {
+            Command::Work(Box::new(move |desk| {
+                desk.end_storing(true).unwrap();
+                if freeze {
+                    desk.journal.freeze().unwrap();
+                }
+                drop(reply.send(Ok(())));
+            }))
+        });
+        // One that is closed is still.
+        assert!(matches!(asked.await, Ok(()) | Err(QueueError::Closed)));
     }
 }
 
@@ -47,9 +72,10 @@ impl Bench for Home {
     /// The files as they lie while the home is open: what a power cut would leave.
     fn crash(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async {
+            self.hold_still(false).await;
             let image = scratch();
             // The journal first: what goes to the tables meanwhile is then there.
-            for name in ["journal", "queue.db", "queue.db-wal"] {
+            for name in ["journal", "journal-2", "queue.db", "queue.db-wal"] {
                 let from = self.directory.path().join(name);
                 if from.exists() {
                     std::fs::copy(from, image.path().join(name)).unwrap();
@@ -69,7 +95,11 @@ fn scratch() -> TempDir {
 }
 
 fn open(directory: &Path, clock: &Arc<ManualClock>) -> Arc<Embedded> {
+    open_with(Options::new(directory), clock)
+}
+
+fn open_with(options: Options, clock: &Arc<ManualClock>) -> Arc<Embedded> {
     let clock = Arc::<ManualClock>::clone(clock);
     // Many at once live in memory.
-    Embedded::open(Options { reserve: 0, ..Options::new(directory) }, clock).unwrap()
+    Embedded::open(Options { reserve: 0, ..options }, clock).unwrap()
 }

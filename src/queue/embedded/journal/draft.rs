@@ -130,7 +130,8 @@ impl<'a> Drafting<'a> {
             return Ok(Some(key));
         }
         let remembered = |until: i64| new.remember_until.is_some() && until > self.now.as_millis();
-        match self.draft.keys.get(&key).or_else(|| self.recent.keys.get(&key)) {
+        let unstored = || self.desk.journal.unstored().find_map(|recent| recent.keys.get(&key));
+        match self.draft.keys.get(&key).or_else(unstored) {
             Some(known) if remembered(known.until) => return Ok(None),
             Some(_) => return Err(Unfit::Tables),
             None => {}

@@ -44,9 +44,15 @@ pub(super) const HEAD: usize = 16;
 // === impl JournalFile ===
 
 impl JournalFile {
-    /// The file at `path`, which is made with the first record, to be written from `end` on.
-    pub(super) const fn new(path: PathBuf, epoch: u64, end: u64) -> Self {
-        Self { path, file: None, epoch, end }
+    /// The file at `path`, which is made with the first record.
+    pub(super) const fn new(path: PathBuf) -> Self {
+        Self { path, file: None, epoch: 0, end: 0 }
+    }
+
+    /// Goes on with an epoch behind `end`.
+    pub(super) const fn resume(&mut self, epoch: u64, end: u64) {
+        self.epoch = epoch;
+        self.end = end;
     }
 
     /// Where it is.
@@ -66,8 +72,19 @@ impl JournalFile {
 
     /// Begins another epoch: what was written so far is elsewhere now.
     pub(super) const fn rewind(&mut self, epoch: u64) {
-        self.epoch = epoch;
-        self.end = 0;
+        self.resume(epoch, 0);
+    }
+
+    /// Reads the records of an epoch.
+    pub(super) fn read(&self, epoch: u64) -> io::Result<Found> {
+        Ok(scan(&bytes(&self.path)?, epoch))
+    }
+
+    /// The epoch of the record at the beginning of the file, for a database that does not know it any more.
+    pub(super) fn first_epoch(&self) -> io::Result<Option<u64>> {
+        let bytes = bytes(&self.path)?;
+        let epoch = bytes.get(8..HEAD).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
+        Ok(epoch.filter(|epoch| record(&bytes, *epoch).is_some()))
     }
 
     /// Writes a record, of which the first [`HEAD`] bytes are left free. It is on stable storage when this answers `Ok`: by
@@ -107,18 +124,6 @@ fn seal(record: &mut [u8], epoch: u64) -> io::Result<()> {
         *to = from;
     }
     Ok(())
-}
-
-/// Reads the records of an epoch.
-pub(super) fn read(path: &Path, epoch: u64) -> io::Result<Found> {
-    Ok(scan(&bytes(path)?, epoch))
-}
-
-/// The epoch of the record at the beginning of the file, for a database that does not know it any more.
-pub(super) fn first_epoch(path: &Path) -> io::Result<Option<u64>> {
-    let bytes = bytes(path)?;
-    let epoch = bytes.get(8..HEAD).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
-    Ok(epoch.filter(|epoch| record(&bytes, *epoch).is_some()))
 }
 
 /// All that is in the file; nothing where there is none.
@@ -175,9 +180,19 @@ mod tests {
         [&[0; HEAD][..], entries].concat()
     }
 
+    fn begun(path: &Path, end: u64) -> JournalFile {
+        let mut file = JournalFile::new(path.to_owned());
+        file.resume(1, end);
+        file
+    }
+
+    fn read(path: &Path, epoch: u64) -> io::Result<Found> {
+        JournalFile::new(path.to_owned()).read(epoch)
+    }
+
     fn written(directory: &Path, epochs: &[&[&[u8]]]) -> (PathBuf, JournalFile) {
         let path = directory.join("journal");
-        let mut file = JournalFile::new(path.clone(), 1, 0);
+        let mut file = begun(&path, 0);
         for (index, records) in epochs.iter().enumerate() {
             if index > 0 {
                 file.rewind(index as u64 + 1);
@@ -196,7 +211,7 @@ mod tests {
         assert_eq!((file.epoch(), file.bytes()), (2, 19));
         assert_eq!(read(&path, 2).unwrap(), Found { records: vec![b"ONE".to_vec()], end: 19, gaps: 0 });
         assert_eq!(read(&path, 3).unwrap(), Found::default());
-        assert_eq!(first_epoch(&path).unwrap(), Some(2));
+        assert_eq!(file.first_epoch().unwrap(), Some(2));
         assert_eq!(read(&directory.path().join("none"), 1).unwrap(), Found::default());
     }
 
@@ -209,7 +224,7 @@ mod tests {
             fs::write(&path, &whole[..length]).unwrap();
             let found = read(&path, 1).unwrap();
             assert_eq!(found, Found { records: vec![b"one".to_vec()], end: 19, gaps: 0 }, "{length}");
-            let mut file = JournalFile::new(path.clone(), 1, found.end);
+            let mut file = begun(&path, found.end);
             file.append(&mut sealed(b"2")).unwrap();
             assert_eq!(read(&path, 1).unwrap().records, [b"one".to_vec(), b"2".to_vec()], "{length}");
         }

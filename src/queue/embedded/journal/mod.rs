@@ -9,6 +9,11 @@
 //! same commit. So at each moment the tables and the records of the epoch that they name are all there is: opening reads
 //! these records, and nothing is in both or in neither.
 //!
+//! Where nothing but the journal has grown, nobody waits for that: what is recent is *frozen*, the next epoch begins in the
+//! other file, with the next number, and the storer brings what is frozen to the tables and names that epoch there. Until it
+//! has, the tables name the epoch before, and opening reads the records of both, one after the other. Nothing is frozen
+//! while something is.
+//!
 //! Only the tables take what is in an order, a new lane or route, an event that may be known without being remembered,
 //! and what becomes a dead letter. A group with such a write is one transaction, as it is where the journal cannot be
 //! written.
@@ -40,8 +45,17 @@ pub(super) use self::unstored::Unstored;
 /// The journal and what is in it.
 #[derive(Debug)]
 pub(super) struct Journal {
+    /// The one that is written.
     file: JournalFile,
+    /// The other: nothing in it is needed, unless something is frozen.
+    other: JournalFile,
     pub(super) recent: Recent,
+    /// What was recent when the epoch began, and is being brought to the tables.
+    frozen: Option<Arc<Recent>>,
+    /// Whether the tables name the epoch that is written.
+    is_named: bool,
+    /// About how many rows in the tables what is recent becomes before it is brought there.
+    pub(super) max_rows: usize,
     /// Whether a record may be in the file that was not acknowledged.
     torn: bool,
     /// Whether the tables may name another epoch already: that of a transaction whose sync failed, and which a start would
@@ -57,9 +71,6 @@ pub(super) struct Journal {
 const BYTES: u64 = 64 << 20;
 /// How many bytes events take that are not made yet. Less than the reserve: it is what makes room for them.
 const HELD: usize = 8 << 20;
-/// How many rows it will take, about. More make the sorted insert of keys cheaper, and the transaction, for which
-/// acknowledgements wait, longer.
-const ROWS: usize = 512;
 /// How many claims wait for it: a lane's look into the tables goes past all of them.
 const CLAIMS: usize = 1024;
 /// How long.
@@ -68,13 +79,24 @@ const AGE: Duration = Duration::from_secs(1);
 // === impl Journal ===
 
 impl Journal {
-    /// A journal without anything in it, in the file at `path`. It is not written to before it has an epoch.
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self::holding(JournalFile::new(path, 0, 0), Recent::default())
+    /// A journal without anything in it, in the files at `paths`. It is not written to before it has an epoch.
+    pub(super) fn new([path, other]: [PathBuf; 2]) -> Self {
+        Self::holding(JournalFile::new(path), JournalFile::new(other), Recent::default())
     }
 
-    const fn holding(file: JournalFile, recent: Recent) -> Self {
-        Self { file, recent, torn: false, closed: false, stuck: false, failing: false }
+    const fn holding(file: JournalFile, other: JournalFile, recent: Recent) -> Self {
+        Self {
+            file,
+            other,
+            recent,
+            frozen: None,
+            is_named: false,
+            max_rows: usize::MAX,
+            torn: false,
+            closed: false,
+            stuck: false,
+            failing: false,
+        }
     }
 
     /// Whether what is in it should be brought to the tables now.
@@ -82,7 +104,7 @@ impl Journal {
         let old = self.recent.since().is_some_and(|since| now.duration_since(since) >= AGE);
         old || self.file.bytes() >= BYTES
             || self.recent.held() >= HELD
-            || self.recent.rows() >= ROWS
+            || self.recent.rows() >= self.max_rows
             || self.recent.claimed() >= CLAIMS
     }
 
@@ -93,16 +115,50 @@ impl Journal {
 
     /// Whether a transaction has to end with another epoch.
     pub(super) fn needs_epoch(&self) -> bool {
-        self.torn || self.closed || self.file.epoch() == 0 || !self.recent.is_empty()
+        self.torn || self.closed || self.file.epoch() == 0 || !self.is_stored()
+    }
+
+    /// Whether all that is in it is in the tables.
+    pub(super) fn is_stored(&self) -> bool {
+        self.recent.is_empty() && self.frozen.is_none()
+    }
+
+    /// All that is in it and may not be in the tables, what came first first.
+    pub(super) fn unstored(&self) -> impl Iterator<Item = &Recent> + Clone {
+        self.frozen.as_deref().into_iter().chain([&self.recent])
     }
 
     /// What was in it is in the tables, which name `epoch`.
     pub(super) fn rewind(&mut self, epoch: u64) {
         self.file.rewind(epoch);
         self.recent = Recent::default();
+        self.frozen = None;
+        self.is_named = true;
         self.torn = false;
         self.closed = false;
         self.stuck = false;
+    }
+
+    /// Begins the next epoch, in the other file, and answers what is to be brought to the tables with its name. `None` where
+    /// only a transaction can.
+    pub(super) fn freeze(&mut self) -> Option<(Arc<Recent>, u64)> {
+        if !self.is_open() || self.stuck || !self.is_named || self.frozen.is_some() {
+            return None;
+        }
+        std::mem::swap(&mut self.file, &mut self.other);
+        let epoch = next_epoch(self.other.epoch());
+        self.file.rewind(epoch);
+        let frozen = Arc::new(std::mem::take(&mut self.recent));
+        self.frozen = Some(Arc::clone(&frozen));
+        self.is_named = false;
+        self.torn = false;
+        Some((frozen, epoch))
+    }
+
+    /// What is frozen is in the tables, which name the epoch that began with it.
+    pub(super) fn thaw(&mut self) {
+        self.frozen = None;
+        self.is_named = true;
     }
 
     /// Enters what a group that is written changes. The rows whose claims end with it.
@@ -179,6 +235,12 @@ pub(super) fn draft(desk: &Desk, group: &[Write], now: Timestamp) -> rusqlite::R
 fn has_room(desk: &Desk, draft: &Draft) -> rusqlite::Result<bool> {
     let bytes = desk.journal.file.bytes() + draft.record.len() as u64;
     Ok(desk.room()?.is_none_or(|room| bytes * SPREAD + SPREAD_LEAST <= room))
+}
+
+/// The epoch that follows another in the other file: opening finds it by that.
+const fn next_epoch(epoch: u64) -> u64 {
+    // The tables have signed numbers, of which 0 is none.
+    if epoch >= i64::MAX.unsigned_abs() { 1 } else { epoch + 1 }
 }
 
 /// A number that nobody can guess, and that no epoch had: from the operating system, by way of what keys hash maps.

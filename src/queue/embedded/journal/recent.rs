@@ -120,7 +120,7 @@ impl Recent {
     }
 
     /// The first delivery that may be here and not in the tables; the greatest number where there is none.
-    pub(super) fn first_row(&self) -> i64 {
+    pub(in super::super) fn first_row(&self) -> i64 {
         self.requests.first_key_value().map_or(i64::MAX, |(event, _)| event.saturating_mul(SLOTS))
     }
 

@@ -1,6 +1,7 @@
 //! What the journal holds when the home is opened.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,44 +12,39 @@ use super::super::failure::queue_error;
 use super::super::files::Directory;
 use super::super::metrics::Metrics;
 use super::super::schema;
-use super::Journal;
-use super::file::{self, JournalFile};
+use super::file::{Found, JournalFile};
 use super::recent::{Change, Recent, RecentDelivery, RecentEvent, RecentSettle};
+use super::{Journal, next_epoch};
 use crate::model::{DeliveryId, EventKey, Timestamp};
 use crate::queue::{QueueError, RouteCounts};
 
 /// What the tables say where they do not know the journal's epoch any more: what was salvaged may be in both.
 pub(in super::super) const UNKNOWN: i64 = -1;
 
-/// Enters into `desk` what its journal holds of the epoch that the tables name, and brings it to them.
+/// Enters into `desk` what its journal holds of the epoch that the tables name and of the next, and brings it to them.
 pub(in super::super) fn recover(desk: &mut Desk, named: i64) -> Result<(), QueueError> {
-    let path = desk.journal.file.path().to_owned();
-    let unreadable =
-        |error: std::io::Error| QueueError::Store { detail: format!("{} cannot be read: {error}", path.display()) };
-    let epoch = match named {
-        UNKNOWN => file::first_epoch(&path).map_err(unreadable)?.unwrap_or_default(),
-        named => named.cast_unsigned(),
+    let [mut written, mut other] =
+        [&desk.journal.file, &desk.journal.other].map(|file| file.path().to_owned()).map(JournalFile::new);
+    let epochs = match named {
+        0 => Vec::new(),
+        UNKNOWN => last_epochs(&written, &other)?,
+        named => vec![named.cast_unsigned(), next_epoch(named.cast_unsigned())],
     };
-    let found = if epoch == 0 { file::Found::default() } else { file::read(&path, epoch).map_err(unreadable)? };
+    written.resume(epochs.first().copied().unwrap_or_default(), 0);
     let mut recovery = Recovery { desk, recent: Recent::default(), unsure: named == UNKNOWN, now: Instant::now() };
-    let mut damaged = found.gaps;
-    for record in found.records {
-        let record = Arc::new(record);
-        match entry::decode(&record, 0) {
-            Ok(entries) => {
-                entries.into_iter().try_for_each(|(place, entry)| recovery.enter(entry, &record, place))?;
+    for epoch in epochs {
+        for _ in 0..2 {
+            std::mem::swap(&mut written, &mut other);
+            let found = written.read(epoch).map_err(|error| unreadable(written.path(), &error))?;
+            if found.end > 0 {
+                written.resume(epoch, found.end);
+                recovery.enter_all(written.path(), found)?;
+                break;
             }
-            Err(_) => damaged += 1,
         }
     }
-    if damaged > 0 {
-        tracing::error!(
-            file = %path.display(), damaged,
-            "the journal is damaged: what was acknowledged by so many commits is lost; providers may send their events again"
-        );
-    }
     let recent = recovery.recent;
-    desk.journal = Journal::holding(JournalFile::new(path, epoch, found.end), recent);
+    desk.journal = Journal::holding(written, other, recent);
     desk.claims.unstored.show_all(&desk.journal.recent);
     if !desk.journal.recent.is_empty() {
         desk.claims.unstored.want();
@@ -59,18 +55,39 @@ pub(in super::super) fn recover(desk: &mut Desk, named: i64) -> Result<(), Queue
     Ok(())
 }
 
+fn unreadable(path: &Path, error: &std::io::Error) -> QueueError {
+    QueueError::Store { detail: format!("{} cannot be read: {error}", path.display()) }
+}
+
+/// The epochs that the files begin with, in order: of one that follows the other both, else that which was written last.
+fn last_epochs(one: &JournalFile, other: &JournalFile) -> Result<Vec<u64>, QueueError> {
+    let mut found = Vec::new();
+    for file in [one, other] {
+        let first = file.first_epoch().map_err(|error| unreadable(file.path(), &error))?;
+        let written_at = std::fs::metadata(file.path()).and_then(|metadata| metadata.modified()).ok();
+        found.extend(first.map(|epoch| (written_at, epoch)));
+    }
+    found.sort_unstable();
+    Ok(match found.as_slice() {
+        [(_, a), (_, b)] if next_epoch(*a) == *b => vec![*a, *b],
+        [(_, b), (_, a)] if next_epoch(*a) == *b => vec![*a, *b],
+        other => other.last().map(|(_, epoch)| *epoch).into_iter().collect(),
+    })
+}
+
 /// Brings what a killed process left in the journal to the tables, as the next start would. Where that cannot be done the
 /// audit says what it finds without.
 pub(in super::super) fn recover_stopped(directory: &Directory) {
-    let path = directory.journal();
-    if !path.exists() {
+    let paths = directory.journal();
+    if !paths.iter().any(|path| path.exists()) {
         return;
     }
     let recovered =
         schema::open(&directory.database(), None).map_err(QueueError::from).and_then(|(connection, stock)| {
             let counts = Arc::new(Counts::new(stock.lanes, stock.routes, stock.lost));
             let metrics = Metrics::new().map_err(|error| QueueError::Store { detail: error.to_string() })?;
-            let mut desk = Desk::new(connection, Arc::default(), counts, stock.next_event, Journal::new(path), metrics);
+            let mut desk =
+                Desk::new(connection, Arc::default(), counts, stock.next_event, Journal::new(paths), metrics);
             recover(&mut desk, stock.journal)?;
             desk.close().map_err(|error| queue_error(&error))
         });
@@ -89,6 +106,27 @@ struct Recovery<'a> {
 // === impl Recovery ===
 
 impl Recovery<'_> {
+    /// Enters all records of an epoch.
+    fn enter_all(&mut self, path: &Path, found: Found) -> Result<(), QueueError> {
+        let mut damaged = found.gaps;
+        for record in found.records {
+            let record = Arc::new(record);
+            match entry::decode(&record, 0) {
+                Ok(entries) => {
+                    entries.into_iter().try_for_each(|(place, entry)| self.enter(entry, &record, place))?;
+                }
+                Err(_) => damaged += 1,
+            }
+        }
+        if damaged > 0 {
+            tracing::error!(
+                file = %path.display(), damaged,
+                "the journal is damaged: what was acknowledged by so many commits is lost; providers may send their events again"
+            );
+        }
+        Ok(())
+    }
+
     /// Enters what stands at `place` of a record.
     fn enter(&mut self, entry: Entry<'_>, record: &Arc<Vec<u8>>, place: Range<usize>) -> Result<(), QueueError> {
         let mut counts = Changes::default();

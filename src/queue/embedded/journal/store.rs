@@ -18,12 +18,20 @@ use crate::model::{EventKey, Timestamp};
 /// Brings all of it to the tables, in the transaction that is open. Answers the rows whose claims end with that.
 ///
 /// `lenient` passes over deliveries whose own record is damaged: they keep their claims, and the next start salvages.
-pub(in super::super) fn store(recent: &Recent, desk: &Desk, lenient: bool) -> rusqlite::Result<Vec<i64>> {
-    if recent.is_empty() {
-        return Ok(Vec::new());
+pub(in super::super) fn store<'a>(
+    unstored: impl Iterator<Item = &'a Recent>,
+    desk: &Desk,
+    lenient: bool,
+) -> rusqlite::Result<Vec<i64>> {
+    let mut ended = Vec::new();
+    for recent in unstored.filter(|recent| !recent.is_empty()) {
+        store_one(recent, desk, lenient, &mut ended)?;
     }
+    Ok(ended)
+}
+
+fn store_one(recent: &Recent, desk: &Desk, lenient: bool, ended: &mut Vec<i64>) -> rusqlite::Result<()> {
     // These make room.
-    let mut ended = Vec::with_capacity(recent.stored.len());
     for settle in &recent.stored {
         match store_settle(desk, settle) {
             Ok(()) => ended.push(settle.row()),
@@ -41,8 +49,7 @@ pub(in super::super) fn store(recent: &Recent, desk: &Desk, lenient: bool) -> ru
     }
     store_events(recent, desk)?;
     store_keys(recent, desk)?;
-    recent.changes.store(&desk.connection)?;
-    Ok(ended)
+    recent.changes.store(&desk.connection)
 }
 
 const INSERT_PENDING: &str = "INSERT INTO pending (row, id, lane, due_at, accepted_at, attempts, size, sum, history)

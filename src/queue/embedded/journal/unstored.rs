@@ -51,6 +51,11 @@ impl Unstored {
         self.first.fetch_min(first, Ordering::AcqRel);
     }
 
+    /// What was missing before `first` is not any more.
+    pub(in super::super) fn move_on(&self, first: i64) {
+        self.first.store(first, Ordering::Release);
+    }
+
     /// Nothing is missing any more.
     pub(in super::super) fn clear(&self) {
         self.first.store(i64::MAX, Ordering::Release);

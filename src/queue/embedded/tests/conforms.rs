@@ -5,3 +5,8 @@ use crate::queue::conformance::{self, Bench};
 async fn the_embedded_home_conforms() {
     conformance::run(|| async { Box::new(Home::new()) as Box<dyn Bench> }).await;
 }
+
+#[tokio::test]
+async fn a_home_that_stores_at_once_conforms() {
+    conformance::run(|| async { Box::new(Home::storing_at_once()) as Box<dyn Bench> }).await;
+}

@@ -97,6 +97,50 @@ async fn what_became_of_deliveries_in_the_tables_outlives_a_crash_too() {
 }
 
 #[tokio::test]
+async fn what_is_being_stored_outlives_a_crash_with_what_came_after() {
+    for stored_meanwhile in [false, true] {
+        let mut home = ready().await;
+        let (made, again, kept) = (accept(&home, "a").await, accept(&home, "b").await, accept(&home, "c").await);
+        home.hold_still(true).await;
+        // Their events are in one file, what becomes of them in the other.
+        home.queue.ack(made, success(1), None).await.unwrap();
+        home.queue.retry_at(again, NOW, failure(1)).await.unwrap();
+        home.queue.ack(kept, success(1), Some(NOW.after(HOUR))).await.unwrap();
+        drop(accept(&home, "d").await);
+        assert_eq!(home.queue.append(remembered("a")).await.unwrap().admissions, [Admission::Duplicate]);
+        if stored_meanwhile {
+            home.queue.oldest_pending().await.unwrap();
+        }
+        let before = home.queue.ledger();
+        home.crash().await;
+        assert_eq!(home.queue.ledger(), before);
+        assert_eq!(due(&home.queue).await, [("b".to_owned(), 1), ("d".to_owned(), 0)]);
+        for key in ["a", "b", "c", "d"] {
+            assert_eq!(home.queue.append(remembered(key)).await.unwrap().admissions, [Admission::Duplicate], "{key}");
+        }
+        assert_eq!(home.queue.event("c").await.unwrap().len(), 1);
+        assert!(home.queue.audit().await.unwrap().is_clean());
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_know_its_journal_reads_both_files_of_it() {
+    let mut home = ready().await;
+    drop(accept(&home, "a").await);
+    home.hold_still(true).await;
+    drop(accept(&home, "b").await);
+    home.crash().await;
+    let image = tempfile::tempdir().unwrap();
+    let (crashed, _queue) = home.crashed.pop().unwrap();
+    for name in ["journal", "journal-2", "queue.db", "queue.db-wal"] {
+        fs::copy(crashed.path().join(name), image.path().join(name)).unwrap();
+    }
+    Connection::open(image.path().join("queue.db")).unwrap().execute("UPDATE numbers SET journal = -1", []).unwrap();
+    let queue = open(image.path(), &home.clock);
+    assert_eq!(due(&queue).await, [("a".to_owned(), 0), ("b".to_owned(), 0)]);
+}
+
+#[tokio::test]
 async fn a_damaged_record_costs_its_own_group_and_is_counted() {
     let home = ready().await;
     let mut ends = Vec::new();

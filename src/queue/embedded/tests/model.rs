@@ -134,10 +134,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_home_does_what_the_model_does(ops in ops()) {
+    fn the_home_does_what_the_model_does(ops in ops(), stores_at_once: bool) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut pair = Pair { home: Home::new(), model: Model::default(), held: Vec::new() };
+            let home = if stores_at_once { Home::storing_at_once() } else { Home::new() };
+            let mut pair = Pair { home, model: Model::default(), held: Vec::new() };
             for op in ops {
                 pair.step(op).await;
                 pair.compare().await;

@@ -123,6 +123,7 @@ impl Writer {
         }
         while self.closing.is_none() {
             self.watch_clock();
+            self.end_storing();
             match self.wait() {
                 Woken::Command(first) => self.serve(first),
                 Woken::Nothing => {}
@@ -154,13 +155,14 @@ impl Writer {
         // While something is to be tried again, so is this.
         let recent = self.desk.journal.due_in(now).filter(|_| again.is_none());
         let tidy = self.untidy.then_some(if self.tidying { BETWEEN } else { IDLE });
-        let Some(timeout) = again.into_iter().chain(tidy).chain(recent).min() else {
+        let storing = self.desk.is_storing().then_some(BETWEEN);
+        let Some(timeout) = again.into_iter().chain(tidy).chain(recent).chain(storing).min() else {
             return self.commands.recv().map_or(Woken::Abandoned, Woken::Command);
         };
         match self.commands.recv_timeout(timeout) {
             Ok(command) => Woken::Command(command),
             Err(RecvTimeoutError::Timeout) => {
-                if recent.is_some() {
+                if recent.is_some() && self.desk.journal.is_due(Instant::now()) {
                     // Nothing has come for a while.
                     let _ = self.store_recent();
                 }
@@ -239,7 +241,7 @@ impl Writer {
                 self.note(now);
                 group.into_iter().zip(done).for_each(|(write, done)| self.succeeded(write, done));
                 if self.desk.journal.is_due(Instant::now()) {
-                    let _ = self.store_recent();
+                    self.begin_storing();
                 }
                 self.make_room(now);
             }
@@ -251,16 +253,31 @@ impl Writer {
 
     /// Brings what is recent to the tables. Where there is no room nothing more is taken until there is.
     fn store_recent(&mut self) -> rusqlite::Result<()> {
-        self.desk.store_recent().inspect_err(|error| {
-            if is_damage(error) {
-                tracing::error!(%error, "what was accepted cannot be brought to the tables, because the database is damaged: restart the gateway");
-                self.found_damage();
-            } else {
-                self.reserve.release();
-            }
-            self.door.set_trouble(Some(queue_error(error)));
-            self.try_again_at.get_or_insert_with(|| Instant::now() + self.pause);
-        })
+        self.desk.store_recent().inspect_err(|error| self.not_stored(error))
+    }
+
+    /// The same, while appends go on.
+    fn begin_storing(&mut self) {
+        if let Err(error) = self.desk.begin_storing() {
+            self.not_stored(&error);
+        }
+    }
+
+    fn end_storing(&mut self) {
+        if let Err(error) = self.desk.end_storing(false) {
+            self.not_stored(&error);
+        }
+    }
+
+    fn not_stored(&mut self, error: &rusqlite::Error) {
+        if is_damage(error) {
+            tracing::error!(%error, "what was accepted cannot be brought to the tables, because the database is damaged: restart the gateway");
+            self.found_damage();
+        } else {
+            self.reserve.release();
+        }
+        self.door.set_trouble(Some(queue_error(error)));
+        self.try_again_at.get_or_insert_with(|| Instant::now() + self.pause);
     }
 
     /// Notes what was accepted, where that is more than what is noted.
