@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::super::guard::{Kind, Lookup};
-use super::super::link::Link;
+use super::super::link::{Link, POOL_IDLE};
 use super::super::sample::{destination, event, headers, id, payload, target};
 use super::super::scripted::{Scripted, Step};
 use super::*;
@@ -348,6 +348,34 @@ async fn a_kept_connection_that_the_destination_has_closed_is_replaced() {
             server.closed(number as usize).await;
         }
         assert_eq!((server.connections(), server.requests().len()), (3, 3), "{way}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_outlives_a_reload_that_connects_on_the_same_terms() {
+    let server = Scripted::answering(NOTHING).await;
+    let client = Client::new().unwrap();
+    let open = Some(At::nowhere(true));
+    let [old, same, other] = [None, open, None]
+        .map(|allow_private| target(&file::Destination { allow_private, ..destination(&server.url("/")) }));
+    same.keep(&old);
+    for (target, connections) in [(&old, 1), (&same, 1), (&other, 2), (&same, 2)] {
+        client.attempt(target, &event("{}"), Ok(payload()), id(), 1, NOW).await;
+        assert_eq!(server.connections(), connections);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_used_for_long_is_closed() {
+    let server = Scripted::answering(NOTHING).await;
+    let (client, target) = (Client::new().unwrap(), target(&destination(&server.url("/"))));
+    for attempts in 1..=2 {
+        client.attempt(&target, &event("{}"), Ok(payload()), id(), 1, NOW).await;
+        assert_eq!(server.connections(), attempts);
+        tokio::time::pause();
+        tokio::time::advance(POOL_IDLE).await;
+        tokio::time::resume();
+        server.closed(attempts).await;
     }
 }
 
