@@ -82,10 +82,12 @@ pub(super) enum DirectError {
 #[error("operation timed out")]
 pub(super) struct TimedOut;
 
-/// As long as the operating system's own defaults would have it, a connection that died in silence would be kept for hours.
+/// How long a connection may be silent before it is asked for a sign of life, and how long it has for each: the operating
+/// system's own defaults would keep one that has died in silence for hours.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_RETRIES: u32 = 3;
 /// How long what was sent may stay unacknowledged (RFC 5482).
+#[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 // === impl Dialer ===

@@ -250,6 +250,19 @@ async fn what_cannot_be_rendered_is_given_up_without_a_connection() {
 }
 
 #[tokio::test]
+async fn a_url_that_no_request_has_room_for_is_given_up() {
+    let server = Scripted::answering(NOTHING).await;
+    let client = Client::new().unwrap();
+    let event = event(&format!(r#"{{"id":"{}"}}"#, "x".repeat(70_000)));
+    for target in by_each(&destination(&server.url("/{$.data.id}"))) {
+        let answer = client.attempt(&target, &event, Ok(payload()), id(), 1, NOW).await;
+        assert_eq!(answer.outcome, Outcome::DeadLetter(Reason::InvalidRequest));
+        assert_eq!(&*answer.detail, "the request cannot be sent: Parsed Url is not a valid Uri");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
 async fn an_echoed_credential_is_not_kept() {
     let body = r#"{"authorization":"Bearer hunter2hunter2","why":"old"}"#;
     let echo = format!("HTTP/1.1 403 No\r\ncontent-length: {}\r\n\r\n{body}", body.len());
