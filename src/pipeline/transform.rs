@@ -3,6 +3,8 @@
 //! Data that is not reshaped goes out byte for byte as it came in. It is never parsed and written again, so a 64-bit
 //! id, `1.10` and the order of keys survive.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -38,6 +40,8 @@ struct Transform {
 
 /// What most transforms come to, in bytes.
 const USUAL: usize = 512;
+/// How many header fields most requests have.
+const FIELDS: usize = 8;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// CloudEvents HTTP binding 1.0, section 3.2.
@@ -46,6 +50,15 @@ const CLOUDEVENTS_JSON: HeaderValue = HeaderValue::from_static("application/clou
 /// What a `ce-` field may not hold as it is (CloudEvents HTTP binding 1.0, section 3.1.3.2): space, `"`, `%` and
 /// everything outside of the printable ASCII characters.
 const CE_ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
+
+const CE_SPECVERSION: HeaderName = HeaderName::from_static("ce-specversion");
+const CE_ID: HeaderName = HeaderName::from_static("ce-id");
+const CE_SOURCE: HeaderName = HeaderName::from_static("ce-source");
+const CE_TYPE: HeaderName = HeaderName::from_static("ce-type");
+const CE_SUBJECT: HeaderName = HeaderName::from_static("ce-subject");
+const CE_TIME: HeaderName = HeaderName::from_static("ce-time");
+const CE_PROVIDER: HeaderName = HeaderName::from_static("ce-provider");
+const CE_ROUTE: HeaderName = HeaderName::from_static("ce-route");
 
 // === impl Shape ===
 
@@ -131,13 +144,13 @@ impl Transform {
 
 impl Payload {
     fn json(body: Bytes) -> Self {
-        Self { headers: HeaderMap::from_iter([(CONTENT_TYPE, JSON)]), body }
+        Self { headers: described(JSON), body }
     }
 
     fn raw(event: &Event) -> Self {
         let content_type =
             event.request().content_type().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
-        let headers = content_type.map(|value| (CONTENT_TYPE, value)).into_iter().collect();
+        let headers = content_type.map_or_else(HeaderMap::new, described);
         Self { headers, body: event.request().body.clone() }
     }
 
@@ -145,22 +158,30 @@ impl Payload {
     fn structured(attributes: &Attributes, data: &[u8]) -> Self {
         let mut body = Vec::with_capacity(data.len() + 512);
         body.extend_from_slice(br#"{"specversion":"1.0""#);
-        for (name, value) in context(attributes) {
-            push_member(&mut body, name, Value::from(value).to_string().as_bytes());
+        for (name, _, value) in context(attributes) {
+            push_name(&mut body, name);
+            // Nothing keeps a string from being JSON, or a vector from growing.
+            let _ = serde_json::to_writer(&mut body, value);
         }
         if !data.is_empty() {
-            push_member(&mut body, "datacontenttype", br#""application/json""#);
-            push_member(&mut body, "data", data);
+            body.extend_from_slice(br#","datacontenttype":"application/json","data":"#);
+            body.extend_from_slice(data);
         }
         body.push(b'}');
-        Self { headers: HeaderMap::from_iter([(CONTENT_TYPE, CLOUDEVENTS_JSON)]), body: body.into() }
+        Self { headers: described(CLOUDEVENTS_JSON), body: body.into() }
     }
 
     /// CloudEvents HTTP binding 1.0, section 3.1.
     fn binary(attributes: &Attributes, data: Bytes) -> Self {
-        let mut headers = HeaderMap::with_capacity(10);
-        headers.insert("ce-specversion", HeaderValue::from_static("1.0"));
-        headers.extend(context(attributes).filter_map(|(name, value)| ce_field(name, value)));
+        let mut headers = HeaderMap::with_capacity(2 * FIELDS);
+        headers.insert(CE_SPECVERSION, HeaderValue::from_static("1.0"));
+        for (_, name, value) in context(attributes) {
+            let value = Cow::from(utf8_percent_encode(value, CE_ESCAPED));
+            // What is encoded is printable ASCII.
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
         if !data.is_empty() {
             headers.insert(CONTENT_TYPE, JSON);
         }
@@ -168,36 +189,35 @@ impl Payload {
     }
 }
 
-/// The attributes that an event has, in the order of the specification. An attribute is never empty
-/// (CloudEvents 1.0, section 3): one without a value is left out.
-fn context(attributes: &Attributes) -> impl Iterator<Item = (&'static str, &str)> {
+/// The attributes that an event has, in the order of the specification, each by its name and that of its field. An
+/// attribute is never empty (CloudEvents 1.0, section 3): one without a value is left out.
+fn context(attributes: &Attributes) -> impl Iterator<Item = (&'static str, HeaderName, &str)> {
     [
-        ("id", &*attributes.id),
-        ("source", &*attributes.source),
-        ("type", &*attributes.kind),
-        ("subject", attributes.subject.as_deref().unwrap_or_default()),
-        ("time", attributes.time.as_deref().unwrap_or_default()),
-        ("provider", &*attributes.provider),
-        ("route", &*attributes.route),
+        ("id", CE_ID, &*attributes.id),
+        ("source", CE_SOURCE, &*attributes.source),
+        ("type", CE_TYPE, &*attributes.kind),
+        ("subject", CE_SUBJECT, attributes.subject.as_deref().unwrap_or_default()),
+        ("time", CE_TIME, attributes.time.as_deref().unwrap_or_default()),
+        ("provider", CE_PROVIDER, &*attributes.provider),
+        ("route", CE_ROUTE, &*attributes.route),
     ]
     .into_iter()
-    .filter(|(_, value)| !value.is_empty())
+    .filter(|(_, _, value)| !value.is_empty())
 }
 
-/// Appends a member to an object that has one already. `json` is one JSON text.
-fn push_member(object: &mut Vec<u8>, name: &str, json: &[u8]) {
+/// Header fields that say what a body is, with room for those of the destination.
+fn described(content_type: HeaderValue) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(FIELDS);
+    headers.insert(CONTENT_TYPE, content_type);
+    headers
+}
+
+/// Appends the name of another member to an object that has one already.
+fn push_name(object: &mut Vec<u8>, name: &str) {
     object.extend_from_slice(b",\"");
     object.extend_from_slice(name.as_bytes());
     object.extend_from_slice(b"\":");
-    object.extend_from_slice(json);
 }
-
-/// `None` never happens: what is encoded is printable ASCII, and the names are ours.
-fn ce_field(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
-    let value = utf8_percent_encode(value, CE_ESCAPED).to_string();
-    Some((HeaderName::try_from(format!("ce-{name}")).ok()?, HeaderValue::try_from(value).ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;

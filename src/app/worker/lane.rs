@@ -5,15 +5,17 @@
 //! probe. A lane asks only while something is due in it: so one that found nothing to probe with leaves that to another,
 //! and does not ask again before something is.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::OptionFuture;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::memory::Held;
+use super::under_way::UnderWay;
 use super::wake::Wake;
 use super::{Workshop, settle};
 use crate::app::destinations::{Pass, Probe, Shut};
@@ -44,53 +46,54 @@ const LONG: Duration = Duration::from_secs(60);
 impl LaneTask {
     /// Makes deliveries until it is stopped, then finishes those under way.
     pub(super) async fn run(mut self) {
-        let mut under_way = JoinSet::new();
+        let under_way = UnderWay::default();
         // What an earlier process left is read first.
         let mut next_due = self.workshop.clock.now();
+        let mut alarm = pin!(sleep(Duration::ZERO));
+        let mut alarm_for = next_due;
         while !self.stop.is_cancelled() {
             next_due = self.wake.take().map_or(next_due, |told| next_due.min(told));
+            let end = under_way.next_end();
             let room = self.window().saturating_sub(under_way.len());
             let now = self.workshop.clock.now();
             let mut shut = None;
             if room > 0 && next_due <= now {
                 match self.pass() {
                     Pass::Free => {
-                        next_due = self.read_queue(room, now, &mut under_way).await;
+                        next_due = self.read_queue(room, now, &under_way).await;
                         continue;
                     }
                     Pass::Probe(probe) => {
-                        next_due = self.probe(probe, room, now, &mut under_way).await;
+                        next_due = self.probe(probe, room, now, &under_way).await;
                         continue;
                     }
                     Pass::Shut(until) => shut = Some(until),
                 }
             }
-            let sleep = next_due.since(now).min(LONG);
+            if alarm_for != next_due || alarm.is_elapsed() {
+                alarm_for = next_due;
+                alarm.as_mut().reset(Instant::now() + next_due.since(now).min(LONG));
+            }
             let is_shut = shut.is_some();
+            let pause = (room == 0).then(|| sleep(PAUSE));
             let opens = OptionFuture::from(shut.map(|shut: Shut| shut.over(LONG)));
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 Some((lease, held)) = self.fresh.recv(), if room > 0 => {
-                    if !self.make(lease, held, &mut under_way) {
+                    if !self.make(lease, held, &under_way) {
                         next_due = now;
                     }
                 }
                 () = self.wake.told() => {}
                 _ = opens, if is_shut => {}
-                () = tokio::time::sleep(sleep), if room > 0 && !is_shut => next_due = self.workshop.clock.now(),
+                () = &mut alarm, if room > 0 && !is_shut => next_due = self.workshop.clock.now(),
                 // The queue may be out of room, which is told nobody.
-                () = tokio::time::sleep(PAUSE), if room == 0 => {}
-                Some(ended) = under_way.join_next() => {
-                    if ended.is_err() {
-                        // It gave the lease back, and nobody else will say so. Not at once: it may well panic again.
-                        tracing::error!(route = &*self.lane.route, delivery = &*self.lane.delivery, "an attempt panicked: its delivery is tried again");
-                        next_due = next_due.min(now.after(PAUSE));
-                    }
-                }
+                _ = OptionFuture::from(pause), if room == 0 => {}
+                () = end, if room == 0 => {}
             }
         }
         self.fresh.close();
-        while under_way.join_next().await.is_some() {}
+        under_way.none().await;
         // Leases that wait in the channel are given back as it is dropped. Should the lane be there again by now, it
         // has looked in vain for what was claimed here.
         drop(self.fresh);
@@ -116,7 +119,7 @@ impl LaneTask {
     }
 
     /// Starts what is due in the queue, and answers when to look again.
-    async fn read_queue(&self, room: usize, now: Timestamp, under_way: &mut JoinSet<()>) -> Timestamp {
+    async fn read_queue(&self, room: usize, now: Timestamp, under_way: &UnderWay) -> Timestamp {
         let (leases, next_due) = self.lease(room, now).await;
         for lease in leases {
             let held = self.workshop.memory.hold(&lease.event);
@@ -127,7 +130,7 @@ impl LaneTask {
 
     /// Probes with the first delivery that is due, and answers when to look again. What is older than it may become ends
     /// here, without an attempt: else it would wait for as long as the destination fails.
-    async fn probe(&self, probe: Probe, room: usize, now: Timestamp, under_way: &mut JoinSet<()>) -> Timestamp {
+    async fn probe(&self, probe: Probe, room: usize, now: Timestamp, under_way: &UnderWay) -> Timestamp {
         let mut left = room;
         let mut max = 1;
         while left > 0 {
@@ -139,7 +142,8 @@ impl LaneTask {
                 leases.into_iter().partition(|lease| self.has_expired(lease, now));
             left = left.saturating_sub(aged.len());
             for lease in aged {
-                under_way.spawn(settle::expired(Arc::clone(&self.workshop), lease, Arc::clone(&self.wake)));
+                let expired = settle::expired(Arc::clone(&self.workshop), lease, Arc::clone(&self.wake));
+                under_way.spawn(expired, self.panicked());
             }
             if let Some(lease) = young.into_iter().next() {
                 let held = self.workshop.memory.hold(&lease.event);
@@ -171,7 +175,7 @@ impl LaneTask {
     }
 
     /// Starts what comes from memory. `false` where the breaker has it go back to the queue.
-    fn make(&self, lease: Lease, held: Held, under_way: &mut JoinSet<()>) -> bool {
+    fn make(&self, lease: Lease, held: Held, under_way: &UnderWay) -> bool {
         match self.pass() {
             Pass::Free => self.attempt(lease, held, None, under_way),
             Pass::Probe(probe) => self.attempt(lease, held, Some(probe), under_way),
@@ -180,13 +184,28 @@ impl LaneTask {
         true
     }
 
-    fn attempt(&self, lease: Lease, held: Held, probe: Option<Probe>, under_way: &mut JoinSet<()>) {
+    fn attempt(&self, lease: Lease, held: Held, probe: Option<Probe>, under_way: &UnderWay) {
         let workshop = Arc::clone(&self.workshop);
         // In a box from the start: a task is moved as it is spawned and as it ends, and this is some thousand bytes.
         let attempt = Box::pin(settle::attempt(workshop, lease, probe, Arc::clone(&self.wake), self.stop.clone()));
-        under_way.spawn(async move {
+        let attempt = async move {
             attempt.await;
             drop(held);
-        });
+        };
+        under_way.spawn(attempt, self.panicked());
+    }
+
+    /// What follows where an attempt panics.
+    fn panicked(&self) -> impl FnOnce() + Send + 'static {
+        let (lane, wake, clock) = (self.lane.clone(), Arc::clone(&self.wake), Arc::clone(&self.workshop.clock));
+        move || {
+            tracing::error!(
+                route = &*lane.route,
+                delivery = &*lane.delivery,
+                "an attempt panicked: its delivery is tried again"
+            );
+            // It gave the lease back, and nobody else will say so. Not at once: it may well panic again.
+            wake.by(clock.now().after(PAUSE));
+        }
     }
 }

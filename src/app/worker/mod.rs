@@ -10,6 +10,7 @@ mod metrics;
 mod quiet;
 mod settle;
 mod turn;
+mod under_way;
 mod wake;
 
 use std::collections::HashMap;

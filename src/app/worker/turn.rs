@@ -23,11 +23,15 @@ pub(super) enum Turn {
 /// the next start.
 pub(super) async fn turn(workshop: &Workshop, lane: &Lane, mut probe: Option<Probe>, stop: &CancellationToken) -> Turn {
     loop {
-        let Some(before) = workshop.table.load().delivery(lane).cloned() else { return Turn::Removed };
+        let table = workshop.table.load_full();
+        let Some(before) = table.delivery(lane) else { return Turn::Removed };
         let destination = workshop.destinations.of(&before.target);
         let admitted = stop.run_until_cancelled(destination.admit(probe.take())).await;
         let Some(permit) = admitted.flatten() else { return Turn::Later };
         // The wait may have been long: what is in force now counts.
+        if Arc::ptr_eq(&table, &workshop.table.load()) {
+            return Turn::Now(Arc::clone(before), permit);
+        }
         let Some(delivery) = workshop.table.load().delivery(lane).cloned() else { return Turn::Removed };
         if delivery.target.name == before.target.name {
             return Turn::Now(delivery, permit);

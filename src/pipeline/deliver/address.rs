@@ -3,8 +3,12 @@
 //! An event decides which resource of a destination is called, never which destination: holes stand behind the
 //! authority alone, values are percent-encoded, and what was rendered must still have the origin of the template.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
+use http::Uri;
 use serde_json::Value;
-use url::{Origin, Url};
+use url::{Origin, Position, Url};
 
 use crate::config::{At, Problem, Problems};
 use crate::expr::{Escape, Needs, RenderError, Text, view};
@@ -20,7 +24,18 @@ pub(super) struct Address {
     empty_segments: usize,
     needs: Needs,
     /// What it comes to where no event has a say in it.
-    fixed: Option<Result<Url, AddressError>>,
+    fixed: Option<Result<RenderedUrl, AddressError>>,
+}
+
+/// A URL that may be called.
+#[derive(Debug, Clone)]
+pub struct RenderedUrl(Arc<Rendered>);
+
+#[derive(Debug)]
+struct Rendered {
+    url: Url,
+    /// Its request target, where that was made beforehand.
+    target: Option<Uri>,
 }
 
 /// A rendered URL that may not be called.
@@ -72,7 +87,8 @@ impl Address {
         let mut needs = Needs::nothing();
         text.add_needs(&mut needs);
         let mut address = Self { text, base, origin, authority: authority.into(), empty_segments, needs, fixed: None };
-        address.fixed = address.text.as_literal().map(|literal| address.check(literal));
+        let fixed = address.text.as_literal().map(|literal| address.check(literal));
+        address.fixed = fixed.map(|checked| checked.map(RenderedUrl::prepared));
         Some(address)
     }
 
@@ -97,11 +113,11 @@ impl Address {
     }
 
     /// Fills in the event's values. The outer error is the event's lack, the inner one a URL that may not be called.
-    pub(super) fn render(&self, event: &Event) -> Result<Result<Url, AddressError>, RenderError> {
+    pub(super) fn render(&self, event: &Event) -> Result<Result<RenderedUrl, AddressError>, RenderError> {
         if let Some(fixed) = &self.fixed {
             return Ok(fixed.clone());
         }
-        self.fill(&view(event, &self.needs))
+        Ok(self.fill(&view(event, &self.needs))?.map(RenderedUrl::new))
     }
 
     fn fill(&self, document: &Value) -> Result<Result<Url, AddressError>, RenderError> {
@@ -122,6 +138,38 @@ impl Address {
         }
         Ok(url)
     }
+}
+
+// === impl RenderedUrl ===
+
+impl RenderedUrl {
+    /// For one call.
+    fn new(url: Url) -> Self {
+        Self(Arc::new(Rendered { url, target: None }))
+    }
+
+    /// For many calls.
+    fn prepared(url: Url) -> Self {
+        let target = request_target(&url);
+        Self(Arc::new(Rendered { url, target }))
+    }
+
+    /// What the request line of a call says (RFC 9112, section 3.2.1); `None` where HTTP has no room for it.
+    pub(super) fn request_target(&self) -> Option<Uri> {
+        self.0.target.clone().or_else(|| request_target(&self.0.url))
+    }
+}
+
+impl Deref for RenderedUrl {
+    type Target = Url;
+
+    fn deref(&self) -> &Url {
+        &self.0.url
+    }
+}
+
+fn request_target(url: &Url) -> Option<Uri> {
+    url[Position::BeforePath..Position::AfterQuery].parse().ok()
 }
 
 const EXPECTED: &str = "an absolute http or https URL such as https://crm.internal/contacts/{$.data.id}";

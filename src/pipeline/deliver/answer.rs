@@ -8,9 +8,10 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 
 use super::excerpt::{excerpt, one_line};
+use super::failure::Failure;
 use super::judge::{Judged, Objection};
 use super::oauth::NoToken;
-use super::{OutboundError, Target, failure};
+use super::{OutboundError, Target};
 use crate::model::{Attempt, Outcome, Reason, Secret, Timestamp};
 
 /// How a try ended, before the retry policy has its say.
@@ -43,7 +44,7 @@ pub(super) struct Response {
     /// Whether that is all of it.
     pub(super) whole: bool,
     /// What kept it from being read to its end, or to the most that is read.
-    pub(super) broken: Option<reqwest::Error>,
+    pub(super) broken: Option<Failure>,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -84,8 +85,8 @@ impl Answer {
     }
 
     /// Of an attempt without a response.
-    pub(super) fn failed(error: &reqwest::Error, target: &Target) -> Self {
-        let outcome = failure::outcome(error);
+    pub(super) fn failed(failure: &Failure, target: &Target) -> Self {
+        let outcome = failure.outcome();
         let host = target.authority();
         let what = match outcome {
             Outcome::Retry(Reason::Dns) => format!("the name of {host} could not be resolved"),
@@ -98,7 +99,7 @@ impl Answer {
             Outcome::DeadLetter(_) => "the request cannot be sent".to_owned(),
             _ => format!("no HTTP answer from {host}"),
         };
-        Self::without_status(outcome, with_cause(what, error))
+        Self::without_status(outcome, with_cause(what, failure))
     }
 
     /// Of an attempt with a response. The status decides: what comes behind it matters for 2xx alone, where an
@@ -108,7 +109,7 @@ impl Answer {
         let status = response.status.as_u16();
         let by_status = outcome_of(response.status);
         let (outcome, detail) = match (&response.broken, by_status) {
-            (Some(error), Outcome::Delivered) => (failure::outcome(error), broken_off(status, error, target)),
+            (Some(failure), Outcome::Delivered) => (failure.outcome(), broken_off(status, failure, target)),
             (None, Outcome::Delivered) => match judged(response, target) {
                 Ok(()) => (by_status, format!("answered {status}")),
                 Err(objection) => (Outcome::Retry(Reason::Unsuccessful), format!("answered {status}, but {objection}")),
@@ -148,18 +149,18 @@ fn outcome_of(status: StatusCode) -> Outcome {
     }
 }
 
-fn broken_off(status: u16, error: &reqwest::Error, target: &Target) -> String {
-    match failure::outcome(error) {
+fn broken_off(status: u16, failure: &Failure, target: &Target) -> String {
+    match failure.outcome() {
         Outcome::Retry(Reason::Timeout) => {
             format!("answered {status}, but the response did not end within {:?}", target.timeout)
         }
-        _ => with_cause(format!("answered {status}, but the response broke off"), error),
+        _ => with_cause(format!("answered {status}, but the response broke off"), failure),
     }
 }
 
-fn with_cause(what: String, error: &reqwest::Error) -> String {
-    match failure::root_cause(error) {
-        Some(cause) => format!("{what}: {}", one_line(&cause)),
+fn with_cause(what: String, failure: &Failure) -> String {
+    match &failure.cause {
+        Some(cause) => format!("{what}: {}", one_line(cause)),
         None => what,
     }
 }

@@ -1,28 +1,73 @@
-//! Why there was no complete answer: the client's errors as reasons. By the type and kind of each cause, never by its
+//! Why there was no complete answer: the clients' errors as reasons. By the type and kind of each cause, never by its
 //! text.
 
 use std::error::Error;
 use std::io;
 use std::iter;
 
-use super::guard::RefusedAddress;
+use super::direct::DirectError;
+use super::guard::{RefusedAddress, Unresolved};
 use crate::model::{Outcome, Reason};
 
-/// What a failed exchange comes to.
-pub(super) fn outcome(error: &reqwest::Error) -> Outcome {
-    match reason(error) {
-        reason @ Reason::InvalidRequest => Outcome::DeadLetter(reason),
-        reason => Outcome::Retry(reason),
+/// Why an exchange failed, whichever client made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// What it is counted as.
+    pub(super) reason: Reason,
+    /// The innermost cause, for a person. It never shows the URL.
+    pub(super) cause: Option<String>,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// It took too long.
+    pub(super) const fn timeout() -> Self {
+        Self { reason: Reason::Timeout, cause: None }
+    }
+
+    /// There is no request target in the URL.
+    pub(super) fn no_request_target() -> Self {
+        Self { reason: Reason::InvalidRequest, cause: Some("Parsed Url is not a valid Uri".to_owned()) }
+    }
+
+    /// What it comes to.
+    pub(super) const fn outcome(&self) -> Outcome {
+        match self.reason {
+            Reason::InvalidRequest => Outcome::DeadLetter(Reason::InvalidRequest),
+            reason => Outcome::Retry(reason),
+        }
     }
 }
 
-/// The innermost cause, for a person. The error itself is left out: it shows the URL.
-pub(super) fn root_cause(error: &reqwest::Error) -> Option<String> {
+impl From<reqwest::Error> for Failure {
+    fn from(error: reqwest::Error) -> Self {
+        // The error itself is left out of the causes: it shows the URL.
+        Self { reason: reason(&error), cause: root_cause(&error) }
+    }
+}
+
+impl From<DirectError> for Failure {
+    fn from(error: DirectError) -> Self {
+        let reason = match &error {
+            DirectError::Connect(_) if causes(&error).any(|cause| cause.is::<RefusedAddress>()) => {
+                Reason::RefusedAddress
+            }
+            DirectError::Connect(_) if causes(&error).any(|cause| cause.is::<Unresolved>()) => Reason::Dns,
+            DirectError::Connect(_) | DirectError::ConnectTimeout(_) => Reason::Connect,
+            DirectError::Exchange(_) if causes(&error).any(timed_out) => Reason::Timeout,
+            DirectError::Exchange(_) => Reason::BrokenResponse,
+        };
+        Self { reason, cause: root_cause(&error) }
+    }
+}
+
+/// The innermost cause, for a person.
+pub(super) fn root_cause(error: &(dyn Error + 'static)) -> Option<String> {
     causes(error).last().map(ToString::to_string)
 }
 
-/// Why a failed exchange failed.
-pub(super) fn reason(error: &reqwest::Error) -> Reason {
+fn reason(error: &reqwest::Error) -> Reason {
     if error.is_builder() {
         return Reason::InvalidRequest;
     }
@@ -47,7 +92,16 @@ pub(super) fn reason(error: &reqwest::Error) -> Reason {
 
 /// While connecting, nothing but a TLS handshake reads: only there can the other side's end come too early.
 fn closed_in_handshake(cause: &(dyn Error + 'static)) -> bool {
-    cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    is_io(cause, io::ErrorKind::UnexpectedEof)
+}
+
+/// What was sent was never acknowledged.
+fn timed_out(cause: &(dyn Error + 'static)) -> bool {
+    is_io(cause, io::ErrorKind::TimedOut)
+}
+
+fn is_io(cause: &(dyn Error + 'static), kind: io::ErrorKind) -> bool {
+    cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == kind)
 }
 
 /// Every cause of an error, the outermost first. `io::Error::source` skips the error that it wraps, which is the one

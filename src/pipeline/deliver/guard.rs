@@ -5,13 +5,18 @@
 //! resolver, and what it gives is what the client connects to. An address in the URL itself is never resolved, whatever it
 //! is written like (`2130706433`, `0x7f.1`, `[::ffff:127.0.0.1]`): it is judged as the file is loaded.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::vec;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns::Name;
+use reqwest::dns::{Addrs, Resolve, Resolving};
 use url::{Host, Url};
 
 /// Why an address is refused: what kind it is.
@@ -33,6 +38,11 @@ pub(super) enum Kind {
 #[error("it leads to {0}, which `allow_private: false` refuses")]
 pub(super) struct RefusedAddress(pub(super) Kind);
 
+/// A name of which no addresses are known.
+#[derive(Debug, thiserror::Error)]
+#[error("the name could not be resolved")]
+pub(super) struct Unresolved(#[source] io::Error);
+
 /// How names become addresses.
 pub(super) trait Lookup: Send + Sync + 'static {
     /// Every address of a name.
@@ -40,10 +50,17 @@ pub(super) trait Lookup: Send + Sync + 'static {
 }
 
 /// The operating system's resolver.
-pub(super) struct SystemLookup;
+struct SystemLookup;
 
-/// A resolver that gives public addresses alone.
-pub(super) struct Guard(Arc<dyn Lookup>);
+/// The resolver of each client.
+#[derive(Clone)]
+pub(super) struct Resolver {
+    lookup: Arc<dyn Lookup>,
+    /// Whether it gives public addresses alone.
+    public_only: bool,
+}
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 // === impl Kind ===
 
@@ -137,29 +154,65 @@ impl fmt::Display for Kind {
     }
 }
 
-// === impl Guard ===
+// === impl Resolver ===
 
-impl Guard {
-    /// Guards what `lookup` gives.
-    pub(super) fn new(lookup: impl Lookup) -> Self {
-        Self(Arc::new(lookup))
+impl Resolver {
+    /// Gives what the operating system does.
+    pub(super) fn system(public_only: bool) -> Self {
+        Self::new(SystemLookup, public_only)
+    }
+
+    /// Gives what `lookup` does.
+    pub(super) fn new(lookup: impl Lookup, public_only: bool) -> Self {
+        Self { lookup: Arc::new(lookup), public_only }
+    }
+
+    /// The addresses of a name that may be connected to.
+    fn addresses(&self, name: &str) -> BoxFuture<'static, Result<vec::IntoIter<SocketAddr>, BoxError>> {
+        let (found, public_only) = (self.lookup.lookup(name.to_owned()), self.public_only);
+        async move {
+            let found = found.await.map_err(Unresolved)?;
+            let allowed = if public_only { public(found)? } else { found };
+            Ok(allowed.into_iter())
+        }
+        .boxed()
     }
 }
 
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
-        let found = self.0.lookup(name.as_str().to_owned());
-        Box::pin(async move { Ok(public(found.await?)?) })
+impl Resolve for Resolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> Resolving {
+        let addresses = self.addresses(name.as_str());
+        Box::pin(async move { Ok(Box::new(addresses.await?) as Addrs) })
+    }
+}
+
+impl tower_service::Service<Name> for Resolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        self.addresses(name.as_str())
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver").field("public_only", &self.public_only).finish_non_exhaustive()
     }
 }
 
 /// The public ones of a name's addresses; where there are none, why. A name without addresses stays one.
-fn public(addresses: Vec<SocketAddr>) -> Result<Addrs, RefusedAddress> {
+fn public(addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, RefusedAddress> {
     let refused = addresses.iter().find_map(|address| Kind::of(address.ip()));
     let public: Vec<_> = addresses.into_iter().filter(|address| Kind::of(address.ip()).is_none()).collect();
     match refused {
         Some(kind) if public.is_empty() => Err(RefusedAddress(kind)),
-        _ => Ok(Box::new(public.into_iter())),
+        _ => Ok(public),
     }
 }
 
@@ -311,8 +364,9 @@ mod tests {
     #[test]
     fn of_several_addresses_the_public_ones_are_left() {
         let addresses = |ips: &[&str]| ips.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).collect::<Vec<_>>();
-        let left =
-            |ips: &[&str]| public(addresses(ips)).map(|found| found.map(|found| found.ip().to_string()).collect());
+        let left = |ips: &[&str]| {
+            public(addresses(ips)).map(|found| found.iter().map(|found| found.ip().to_string()).collect())
+        };
         assert_eq!(left(&["10.0.0.1", "1.1.1.1", "::1"]), Ok(vec!["1.1.1.1".to_owned()]));
         assert_eq!(left(&["10.0.0.1", "::1"]), Err(RefusedAddress(Kind::Private)));
         assert_eq!(left(&[]), Ok(vec![]), "that a name has no address is another matter");

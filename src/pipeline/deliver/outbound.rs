@@ -5,10 +5,9 @@ use std::fmt;
 use bytes::Bytes;
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use url::Url;
 
 use super::Target;
-use super::address::AddressError;
+use super::address::{AddressError, RenderedUrl};
 use super::fields::{ATTEMPT, IDEMPOTENCY_KEY};
 use super::oauth::Token;
 use crate::expr::RenderError;
@@ -26,7 +25,7 @@ pub struct Outbound {
     /// The method.
     pub method: Method,
     /// The URL.
-    pub url: Url,
+    pub url: RenderedUrl,
     /// The header fields.
     pub headers: HeaderMap,
     /// The body.
@@ -106,14 +105,6 @@ impl Outbound {
             signer.sign(&mut self, now)?;
         }
         Ok(self)
-    }
-
-    /// As what the client sends.
-    pub(super) fn into_request(self) -> reqwest::Request {
-        let mut request = reqwest::Request::new(self.method, self.url);
-        *request.headers_mut() = self.headers;
-        *request.body_mut() = Some(self.body.into());
-        request
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) enum Step {
     SendForEver(Vec<u8>),
     /// Sends nothing more, and keeps the connection.
     Hang,
+    /// Waits for the next request, to which the steps that follow are the reply.
+    NextRequest,
     /// Ends the connection.
     Close,
     /// Resets the connection.
@@ -31,6 +33,7 @@ pub(super) enum Step {
 #[derive(Default)]
 struct Seen {
     connections: AtomicUsize,
+    closed: AtomicUsize,
     cut_off: Mutex<Option<usize>>,
     requests: Mutex<Vec<String>>,
 }
@@ -45,7 +48,11 @@ impl Scripted {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 log.connections.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(serve(stream, reply.clone(), Arc::clone(&log)));
+                let (reply, log) = (reply.clone(), Arc::clone(&log));
+                tokio::spawn(async move {
+                    serve(stream, reply, Arc::clone(&log)).await;
+                    log.closed.fetch_add(1, Ordering::SeqCst);
+                });
             }
         });
         Self { addr, seen }
@@ -69,6 +76,17 @@ impl Scripted {
     /// How many connections were made to it.
     pub(super) fn connections(&self) -> usize {
         self.seen.connections.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it has ended `count` connections, and who is connected could have seen it.
+    pub(super) async fn closed(&self, count: usize) {
+        while self.seen.closed.load(Ordering::SeqCst) < count {
+            tokio::task::yield_now().await;
+        }
+        // The operating system knows by now, and each turn asks it.
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// How many bytes of an endless reply had been taken when the other side had had enough.
@@ -97,6 +115,10 @@ async fn serve(mut stream: TcpStream, reply: Vec<Step>, seen: Arc<Seen>) {
                     return;
                 }
                 Step::Hang => std::future::pending().await,
+                Step::NextRequest => {
+                    let Some(request) = read_request(&mut stream).await else { return };
+                    seen.requests.lock().unwrap().push(request);
+                }
                 Step::Close => return,
                 Step::Reset => {
                     stream.set_zero_linger().unwrap();

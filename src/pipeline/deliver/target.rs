@@ -78,6 +78,7 @@ impl Target {
         problems.extend(own.sorted());
         let (Some(address), Some(method), Some(link), true) = (address, method, link, sound) else { return None };
         let name = name.value.as_str().into();
+        let link = link.directly_to(&address);
         Some(Self {
             name,
             timeout,

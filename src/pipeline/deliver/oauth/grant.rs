@@ -14,7 +14,7 @@ use crate::config::{At, Problem, Problems, file};
 use crate::model::{Reason, Secret, Timestamp};
 use crate::pipeline::deliver::answer::retry_after;
 use crate::pipeline::deliver::excerpt::one_line;
-use crate::pipeline::deliver::failure;
+use crate::pipeline::deliver::failure::Failure;
 use crate::pipeline::deliver::guard::Kind;
 
 /// How a token is asked for (RFC 6749, section 4.4.2).
@@ -79,9 +79,9 @@ impl Grant {
 
     /// Asks for a token as of `now`.
     pub(super) async fn fetch(&self, http: &reqwest::Client, now: Timestamp) -> Result<Token, NoToken> {
-        let response = http.execute(self.request()).await.map_err(|error| self.failed(&error))?;
+        let response = http.execute(self.request()).await.map_err(|error| self.failed(error.into()))?;
         let (status, wait) = (response.status(), retry_after(response.headers(), now));
-        let body = response::read(response).await.map_err(|error| self.failed(&error))?;
+        let body = response::read(response).await.map_err(|error| self.failed(error.into()))?;
         match response::parse(status, &body) {
             Answered::Token { value, lifetime } => Token::new(value, now.after(lifetime))
                 .ok_or_else(|| self.refused("answered a token that no header can carry", None)),
@@ -129,9 +129,9 @@ impl Grant {
         format!("Basic {}", BASE64.encode(pair.expose()))
     }
 
-    fn failed(&self, error: &reqwest::Error) -> NoToken {
-        let cause = failure::root_cause(error).map(|cause| format!(": {}", one_line(&cause))).unwrap_or_default();
-        let (reason, what) = match failure::reason(error) {
+    fn failed(&self, failure: Failure) -> NoToken {
+        let cause = failure.cause.map(|cause| format!(": {}", one_line(&cause))).unwrap_or_default();
+        let (reason, what) = match failure.reason {
             Reason::RefusedAddress => (Reason::RefusedAddress, format!("the name is refused{cause}")),
             Reason::Timeout => (Reason::Oauth, format!("no answer within {TIMEOUT:?}")),
             Reason::Dns => (Reason::Oauth, format!("the name could not be resolved{cause}")),
