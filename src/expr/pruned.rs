@@ -8,8 +8,9 @@ use std::ops::Range;
 
 use serde_json::{Map, Number, Value};
 
+use super::json::NOTHING;
 use super::needs::Pruned;
-use crate::model::Needs;
+use crate::model::{Excerpt, Needs};
 
 /// How deep lists and objects may nest: as deep as in serde_json.
 const DEEPEST: u8 = 127;
@@ -20,17 +21,15 @@ const RAW_VALUE: &str = "$serde_json::private::RawValue";
 /// A byte in each place of eight.
 const EACH_BYTE: u64 = u64::MAX / 255;
 
-static NOTHING: Needs = Needs::nothing();
-
-/// Reads a text as far as `needs` says, which has so many marks.
-pub(super) fn read(text: &[u8], needs: &Needs, marks: usize) -> Option<Pruned> {
+/// Reads a text as far as `needs` says.
+pub(super) fn read<'n>(text: &[u8], needs: &'n Needs) -> Option<Pruned<'n>> {
     let text = std::str::from_utf8(text).ok()?;
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: 0, marks: vec![None; marks] };
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: 0, marks: vec![None; needs.marks] };
     reader.token()?;
     let from = reader.at;
-    let value = reader.value(needs, false)?;
+    let value = reader.value(needs)?;
     let range = from..reader.at;
-    reader.token().is_none().then_some(Pruned { value, range, marks: reader.marks })
+    reader.token().is_none().then_some(Pruned { needs, value, range, marks: reader.marks })
 }
 
 struct Reader<'t> {
@@ -53,34 +52,78 @@ struct Quoted<'t> {
 // === impl Reader ===
 
 impl<'t> Reader<'t> {
-    /// One value; all of it is kept where it is `whole`.
-    fn value(&mut self, needs: &Needs, whole: bool) -> Option<Value> {
-        let whole = whole || needs.whole;
+    /// One value, as far as it is needed.
+    fn value(&mut self, needs: &Needs) -> Option<Excerpt> {
+        if needs.whole {
+            return self.whole(needs).map(Excerpt::Value);
+        }
+        let first = self.token()?;
+        let from = self.at;
+        let value = match (first, needs.each.as_deref()) {
+            (b'{', _) if needs.object => {
+                self.nested(|reader| reader.object(needs)).map(|all| Excerpt::Value(Value::Object(all)))?
+            }
+            (b'{', _) => self.nested(|reader| reader.members(needs))?,
+            (b'[', Some(each)) => self.nested(|reader| reader.elements(each))?,
+            _ => self.skip().map(|()| Excerpt::NOTHING)?,
+        };
+        self.mark(needs, from);
+        Some(value)
+    }
+
+    /// One value that is needed whole.
+    fn whole(&mut self, needs: &Needs) -> Option<Value> {
         let first = self.token()?;
         let from = self.at;
         let value = match first {
-            b'{' => self.nested(|reader| reader.object(needs, whole))?,
-            b'[' => self.nested(|reader| reader.array(needs, whole))?,
-            b'"' => {
-                let quoted = self.quoted()?;
-                if whole { Value::String(quoted.text()?.into_owned()) } else { Value::Null }
-            }
-            b'-' | b'0'..=b'9' => {
-                let number = self.number()?;
-                if whole { Value::Number(serde_json::from_str(number).ok()?) } else { Value::Null }
-            }
+            b'{' => self.nested(|reader| reader.object(needs)).map(Value::Object)?,
+            b'[' => self.nested(Self::array)?,
+            b'"' => Value::String(self.quoted()?.text()?.into_owned()),
+            b'-' | b'0'..=b'9' => Value::Number(serde_json::from_str(self.number()?).ok()?),
             b't' => self.word("true").map(|()| Value::Bool(true))?,
             b'f' => self.word("false").map(|()| Value::Bool(false))?,
             _ => self.word("null").map(|()| Value::Null)?,
         };
-        if let Some(slot) = needs.mark.and_then(|mark| self.marks.get_mut(mark)) {
-            *slot = Some(from..self.at);
-        }
+        self.mark(needs, from);
         Some(value)
     }
 
-    fn object(&mut self, needs: &Needs, whole: bool) -> Option<Value> {
-        let whole = whole || needs.object;
+    /// An object of which a few members are needed.
+    fn members(&mut self, needs: &Needs) -> Option<Excerpt> {
+        let mut members: Box<[Option<Excerpt>]> = needs.names.iter().map(|_| None).collect();
+        let mut more = self.opens(b'}')?;
+        let mut first = true;
+        while more {
+            let name = self.name()?;
+            if std::mem::take(&mut first) && name.is_raw_value()? {
+                return None;
+            }
+            match name.among(needs)?.and_then(|at| Some((members.get_mut(at)?, needs.names.get(at)?))) {
+                Some((member, (_, needs))) => {
+                    if member.is_some() {
+                        self.unmark(needs);
+                    }
+                    *member = Some(self.value(needs)?);
+                }
+                None => self.skip()?,
+            }
+            more = self.goes_on(b'}')?;
+        }
+        Some(Excerpt::Members(members))
+    }
+
+    fn elements(&mut self, each: &Needs) -> Option<Excerpt> {
+        let mut elements = Vec::new();
+        let mut more = self.opens(b']')?;
+        while more {
+            elements.push(self.value(each)?);
+            more = self.goes_on(b']')?;
+        }
+        Some(Excerpt::Elements(elements))
+    }
+
+    /// An object that is needed whole. The needs are for what is marked in it.
+    fn object(&mut self, needs: &Needs) -> Option<Map<String, Value>> {
         let mut members = Map::new();
         let mut more = self.opens(b'}')?;
         let mut first = true;
@@ -89,36 +132,34 @@ impl<'t> Reader<'t> {
             if std::mem::take(&mut first) && name.is_raw_value()? {
                 return None;
             }
-            match name.among(needs)? {
-                Some((known, needs)) => {
-                    // Of two equal names the last counts, and nothing of the first.
-                    needs.for_each_mark(&mut |mark| self.marks.get_mut(mark).into_iter().for_each(|slot| *slot = None));
-                    let value = self.value(needs, whole)?;
-                    members.insert(known.to_owned(), value);
-                }
-                None if whole => {
-                    let value = self.value(&NOTHING, true)?;
-                    members.insert(name.text()?.into_owned(), value);
-                }
-                None => self.skip()?,
-            }
+            let needs = name.among(needs)?.and_then(|at| needs.names.get(at)).map_or(&NOTHING, |(_, needs)| needs);
+            self.unmark(needs);
+            let value = self.whole(needs)?;
+            members.insert(name.text()?.into_owned(), value);
             more = self.goes_on(b'}')?;
         }
-        Some(Value::Object(members))
+        Some(members)
     }
 
-    fn array(&mut self, needs: &Needs, whole: bool) -> Option<Value> {
-        let each = needs.each.as_deref().or(whole.then_some(&NOTHING));
+    fn array(&mut self) -> Option<Value> {
         let mut elements = Vec::new();
         let mut more = self.opens(b']')?;
         while more {
-            match each {
-                Some(each) => elements.push(self.value(each, whole)?),
-                None => self.skip()?,
-            }
+            elements.push(self.whole(&NOTHING)?);
             more = self.goes_on(b']')?;
         }
-        Some(if each.is_some() { Value::Array(elements) } else { Value::Null })
+        Some(Value::Array(elements))
+    }
+
+    fn mark(&mut self, needs: &Needs, from: usize) {
+        if let Some(slot) = needs.mark.and_then(|mark| self.marks.get_mut(mark)) {
+            *slot = Some(from..self.at);
+        }
+    }
+
+    /// Of two equal names the last counts, and nothing of the first.
+    fn unmark(&mut self, needs: &Needs) {
+        needs.for_each_mark(&mut |mark| self.marks.get_mut(mark).into_iter().for_each(|slot| *slot = None));
     }
 
     /// Goes through one value of which nothing is needed.
@@ -307,17 +348,14 @@ impl<'t> Quoted<'t> {
         serde_json::from_str(&format!("\"{inner}\"")).ok().map(Cow::Owned)
     }
 
-    /// What is needed of the member that has this name. The outer `None` is no name.
+    /// Which of the names it is. The outer `None` is no name.
     #[inline]
-    fn among<'n>(&self, needs: &'n Needs) -> Option<Option<(&'n str, &'n Needs)>> {
+    fn among(&self, needs: &Needs) -> Option<Option<usize>> {
         if self.escaped {
-            let name = self.text()?;
-            return Some(
-                needs.names.iter().find(|(known, _)| **known == *name).map(|(known, needs)| (&**known, needs)),
-            );
+            return Some(needs.position(&self.text()?));
         }
         let name = self.text.as_bytes().get(self.from..self.to)?;
-        Some(needs.names.iter().find(|(known, _)| known.as_bytes() == name).map(|(known, needs)| (&**known, needs)))
+        Some(needs.names.iter().position(|(known, _)| known.as_bytes() == name))
     }
 
     #[inline]

@@ -147,7 +147,7 @@ impl Compiler<'_> {
             remember: remember(file, problems),
             respond: respond.unwrap_or_default(),
             verifier: verifier?,
-            normalizer: normalizer?.keeping(needs),
+            normalizer: normalizer?.keeping(&needs),
         })
     }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::jsonpath::{Budget, Scope};
-use super::{ExprError, Needs, Query, RenderError, Text};
+use super::{ExprError, JsonRef, Needs, Query, RenderError, Text};
 
 /// A compiled template (DESIGN section 3, "Transform").
 #[derive(Clone)]
@@ -61,7 +61,7 @@ impl Template {
     ///
     /// # Errors
     /// Where the event lacks what the template requires.
-    pub fn write(&self, root: &Value, text: &mut Vec<u8>) -> Result<bool, RenderError> {
+    pub fn write<'v>(&self, root: impl Into<JsonRef<'v>>, text: &mut Vec<u8>) -> Result<bool, RenderError> {
         write::write(&self.0, Scope::at(root), &mut Budget::for_rendering(), text)
     }
 
@@ -75,7 +75,7 @@ impl Template {
     ///
     /// # Errors
     /// Where the event lacks what the template requires.
-    pub fn render(&self, root: &Value) -> Result<Option<Value>, RenderError> {
+    pub fn render<'v>(&self, root: impl Into<JsonRef<'v>>) -> Result<Option<Value>, RenderError> {
         render::render(&self.0, Scope::at(root), &mut Budget::for_rendering())
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn render(node: &Node, scope: Scope<'_>, budget: &mut Budget) -> Resu
         Node::Each { items, element } => {
             let mut rendered = Vec::new();
             for item in items_of(items, scope, budget)? {
-                rendered.extend(render(element, Scope { root: scope.root, current: item }, budget)?);
+                rendered.extend(render(element, Scope { root: scope.root, current: item.into() }, budget)?);
             }
             Ok(Some(Value::Array(rendered)))
         }

@@ -42,7 +42,7 @@ pub(super) fn write(
         Node::Each { items, element } => {
             let mut list = List::open(b'[', text);
             for item in items_of(items, scope, budget)? {
-                list.part(text, |text| write(element, Scope { root: scope.root, current: item }, budget, text))?;
+                list.part(text, |text| write(element, Scope { root: scope.root, current: item.into() }, budget, text))?;
             }
             text.push(b']');
         }

@@ -3,11 +3,10 @@
 //! An event decides which resource of a destination is called, never which destination: holes stand behind the
 //! authority alone, values are percent-encoded, and what was rendered must still have the origin of the template.
 
-use serde_json::Value;
 use url::{Origin, Url};
 
 use crate::config::{At, Problem, Problems};
-use crate::expr::{Escape, Needs, RenderError, Text, view};
+use crate::expr::{Escape, JsonRef, Needs, RenderError, Text, view};
 use crate::model::Event;
 
 /// A compiled URL template.
@@ -104,7 +103,8 @@ impl Address {
         self.fill(&view(event, &self.needs))
     }
 
-    fn fill(&self, document: &Value) -> Result<Result<Url, AddressError>, RenderError> {
+    fn fill<'v>(&self, document: impl Into<JsonRef<'v>>) -> Result<Result<Url, AddressError>, RenderError> {
+        let document = document.into();
         let text = self.text.render(document, document, Escape::Url)?;
         Ok(self.check(&text))
     }
