@@ -12,7 +12,7 @@ pub struct JsonRef<'v>(Form<'v>);
 enum Form<'v> {
     Value(&'v Value),
     /// What the needs left of an object.
-    Members(&'v Needs, &'v [Option<Excerpt>]),
+    Members(&'v Needs, &'v [(usize, Excerpt)]),
     /// What the needs of each element left of a list.
     Elements(&'v Needs, &'v [Excerpt]),
 }
@@ -55,7 +55,11 @@ impl<'v> JsonRef<'v> {
     pub fn get(self, name: &str) -> Option<Self> {
         match self.0 {
             Form::Value(Value::Object(members)) => members.get(name).map(Self::from),
-            Form::Members(..) => self.member(name).map(|(_, value)| value),
+            Form::Members(needs, members) => {
+                let at = needs.position(name)?;
+                let (_, member) = members.iter().find(|(place, _)| *place == at)?;
+                Some(Self::part(&needs.names.get(at)?.1, member))
+            }
             Form::Value(_) | Form::Elements(..) => None,
         }
     }
@@ -68,7 +72,7 @@ impl<'v> JsonRef<'v> {
             }
             Form::Members(needs, members) => {
                 let at = needs.position(name)?;
-                kept(needs.names.get(at)?, members.get(at)?)
+                kept(needs, members.iter().find(|(place, _)| *place == at)?)
             }
             Form::Value(_) | Form::Elements(..) => None,
         }
@@ -99,7 +103,7 @@ impl<'v> JsonRef<'v> {
             Form::Value(Value::Object(members)) => members.len(),
             Form::Value(_) => 0,
             Form::Elements(_, elements) => elements.len(),
-            Form::Members(_, members) => members.iter().flatten().count(),
+            Form::Members(_, members) => members.len(),
         }
     }
 
@@ -118,7 +122,7 @@ impl<'v> JsonRef<'v> {
                 parts.enumerate().for_each(|(index, part)| act(WayStep::Index(index), part));
             }
             Form::Members(needs, members) => {
-                let parts = needs.names.iter().zip(members).filter_map(|(name, member)| kept(name, member));
+                let parts = members.iter().filter_map(|member| kept(needs, member));
                 parts.for_each(|(name, part)| act(WayStep::Name(name), part));
             }
         }
@@ -146,6 +150,6 @@ impl<'v> From<&'v Value> for JsonRef<'v> {
     }
 }
 
-fn kept<'v>((name, needs): &'v (Box<str>, Needs), member: &'v Option<Excerpt>) -> Option<(&'v str, JsonRef<'v>)> {
-    member.as_ref().map(|member| (&**name, JsonRef::part(needs, member)))
+fn kept<'v>(needs: &'v Needs, (place, member): &'v (usize, Excerpt)) -> Option<(&'v str, JsonRef<'v>)> {
+    needs.names.get(*place).map(|(name, needs)| (&**name, JsonRef::part(needs, member)))
 }

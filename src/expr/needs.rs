@@ -157,9 +157,10 @@ fn take(excerpt: Excerpt, needs: &Needs, hops: &[Hop]) -> Option<Excerpt> {
     let name = first.name()?;
     match excerpt {
         Excerpt::Value(mut value) => take(Excerpt::Value(value.get_mut(name)?.take()), &NOTHING, rest),
-        Excerpt::Members(mut members) => {
+        Excerpt::Members(members) => {
             let at = needs.position(name)?;
-            take(members.get_mut(at)?.take()?, &needs.names.get(at)?.1, rest)
+            let (_, member) = members.into_iter().find(|(place, _)| *place == at)?;
+            take(member, &needs.names.get(at)?.1, rest)
         }
         Excerpt::Elements(_) => None,
     }
@@ -215,15 +216,39 @@ mod tests {
         }
     }
 
+    /// What a few queries look at, one of them marked where it can be.
+    fn some_needs() -> impl Strategy<Value = Needs> {
+        prop::collection::vec(small_query(), 0..4).prop_map(|queries| {
+            let queries: Vec<_> = queries.iter().map(|text| Query::parse(text).unwrap()).collect();
+            let mut needs = Needs::nothing();
+            queries.iter().for_each(|query| query.add_needs(&mut needs));
+            queries.first().and_then(|query| needs.mark(query));
+            needs
+        })
+    }
+
+    #[test]
+    fn no_other_white_space_is_read() {
+        for space in ["\u{b}", "\u{c}", "\0", "\u{1f}", "\u{7f}", "\u{a0}", "\u{2028}"] {
+            for text in [format!("{space}1"), format!("[1{space}]"), format!("{{\"a\"{space}:1}}"), format!("1{space}")]
+            {
+                assert!(
+                    Needs::nothing().read(text.as_bytes()).is_none() && full(text.as_bytes()).is_none(),
+                    "{text:?}"
+                );
+            }
+        }
+        assert!(Needs::nothing().read(b" \t\r\n{ \t\r\n}\n").is_some());
+    }
+
     proptest! {
         #[test]
-        fn what_is_read_is_json_and_what_is_json_is_read(text in json_text(), whole: bool) {
-            let mut needs = Needs::nothing();
-            needs.whole = whole;
+        fn what_is_read_is_json_and_what_is_json_is_read(text in json_text(), mut needs in some_needs(), whole: bool) {
+            needs.whole |= whole;
             let (read, full) = (needs.read(text.as_bytes()), full(text.as_bytes()));
             let special = text.contains("RawValue");
             match (read, full) {
-                (Some(read), Some(full)) if whole => prop_assert_eq!(read.json().to_value().to_string(), full.to_string()),
+                (Some(read), Some(full)) if needs.whole => prop_assert_eq!(read.json().to_value().to_string(), full.to_string()),
                 (Some(_), full) => prop_assert!(full.is_some(), "serde_json refuses {}", text),
                 (None, full) => prop_assert!(full.is_none() || special, "serde_json reads {}", text),
             }
@@ -231,7 +256,7 @@ mod tests {
 
         #[test]
         fn no_bytes_are_read_that_serde_json_refuses(
-            text in json_text(), at: prop::sample::Index, byte: u8, cut: prop::sample::Index,
+            text in json_text(), needs in some_needs(), at: prop::sample::Index, byte: u8, cut: prop::sample::Index,
         ) {
             let mut bytes = text.into_bytes();
             if bytes.is_empty() {
@@ -240,7 +265,7 @@ mod tests {
             let at = at.index(bytes.len());
             bytes[at] = byte;
             bytes.truncate(cut.index(bytes.len()) + 1);
-            prop_assert!(Needs::nothing().read(&bytes).is_none() || full(&bytes).is_some(), "{:?}", bytes);
+            prop_assert!(needs.read(&bytes).is_none() || full(&bytes).is_some(), "{:?}", bytes);
         }
 
         #[test]

@@ -60,14 +60,16 @@ fn part(
     names: &[(Box<str>, Needs)],
     mut data: impl FnMut(&Needs) -> Option<Excerpt>,
 ) -> Option<Excerpt> {
-    let member = |(name, needs): &(Box<str>, Needs)| {
-        Some(match &**name {
+    let mut members = Vec::with_capacity(names.len());
+    for (place, (name, needs)) in names.iter().enumerate() {
+        let member = match &**name {
             "data" => Some(data(needs)?),
             "headers" => Some(Excerpt::Value(headers(event, needs))),
             other => event.member(other).map(Excerpt::Value),
-        })
-    };
-    names.iter().map(member).collect::<Option<_>>().map(Excerpt::Members)
+        };
+        members.extend(member.map(|member| (place, member)));
+    }
+    Some(Excerpt::Members(members))
 }
 
 fn data(event: &Event, needs: &Needs) -> Option<Excerpt> {

@@ -8,8 +8,8 @@ use serde_json::Value;
 pub enum Excerpt {
     /// All of it; null where nothing of it is needed.
     Value(Value),
-    /// An object: the members that the needs name, each in the place that its name has among theirs.
-    Members(Box<[Option<Self>]>),
+    /// An object: the members that the needs name, each with the place that its name has among theirs.
+    Members(Vec<(usize, Self)>),
     /// A list: its elements, as far as each is needed.
     Elements(Vec<Self>),
 }
