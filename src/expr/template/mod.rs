@@ -28,12 +28,20 @@ enum Node {
     /// A string with holes.
     Text(Text),
     Array(Vec<Self>),
-    Object(Vec<(String, Self)>),
+    Object(Vec<(Name, Self)>),
     /// One element for each item.
     Each {
         items: Query,
         element: Box<Self>,
     },
+}
+
+/// The name of a member.
+#[derive(Clone)]
+struct Name {
+    text: String,
+    /// The same as JSON, with the colon behind it.
+    written: Box<str>,
 }
 
 /// What becomes of a path at which there is nothing.
@@ -77,6 +85,14 @@ impl Template {
     /// Where the event lacks what the template requires.
     pub fn render<'v>(&self, root: impl Into<JsonRef<'v>>) -> Result<Option<Value>, RenderError> {
         render::render(&self.0, Scope::at(root), &mut Budget::for_rendering())
+    }
+}
+
+// === impl Name ===
+
+impl Name {
+    fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), written: format!("{}:", Value::from(text)).into() }
     }
 }
 

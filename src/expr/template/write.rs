@@ -30,10 +30,9 @@ pub(super) fn write(
         }
         Node::Object(members) => {
             let mut list = List::open(b'{', text);
-            for (key, member) in members {
+            for (name, member) in members {
                 list.part(text, |text| {
-                    push(key, text);
-                    text.push(b':');
+                    text.extend_from_slice(name.written.as_bytes());
                     write(member, scope, budget, text)
                 })?;
             }
