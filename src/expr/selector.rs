@@ -149,9 +149,12 @@ fn unknown(text: &str, kind: &str) -> ExprError {
 
 /// A field with a value that is not UTF-8 is nothing: whatever it says, it cannot be compared with text.
 fn select_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Selected<'a> {
-    let values: Result<Vec<_>, _> =
-        headers.get_all(name).iter().map(|value| std::str::from_utf8(value.as_bytes()).map(Cow::Borrowed)).collect();
-    values.map_or(Selected::Nothing, |values| Selected::of(values.into_iter()))
+    let fields = headers.get_all(name);
+    let values = || fields.iter().map(|value| std::str::from_utf8(value.as_bytes()));
+    if values().any(|text| text.is_err()) {
+        return Selected::Nothing;
+    }
+    Selected::of(values().flatten().map(Cow::Borrowed))
 }
 
 fn select_field<'a>(encoded: &'a [u8], name: &str) -> Selected<'a> {
@@ -227,12 +230,15 @@ mod tests {
         headers.append("x-twice", HeaderValue::from_static("b"));
         headers.append("x-empty", HeaderValue::from_static(""));
         headers.append("x-bytes", HeaderValue::from_bytes(b"a\xff").unwrap());
+        headers.append("x-bytes-last", HeaderValue::from_static("a"));
+        headers.append("x-bytes-last", HeaderValue::from_static("b"));
+        headers.append("x-bytes-last", HeaderValue::from_bytes(b"a\xff").unwrap());
         headers.append("x-utf8", HeaderValue::from_bytes("é".as_bytes()).unwrap());
         let scope = empty_scope(&headers);
         assert_eq!(select("header:X-Signature", &scope), one("abc"));
         assert_eq!(select("header:X-TWICE", &scope), several("b"));
         assert_eq!(select("header:X-Utf8", &scope), one("é"));
-        for name in ["X-Empty", "X-Bytes", "X-Other"] {
+        for name in ["X-Empty", "X-Bytes", "X-Bytes-Last", "X-Other"] {
             assert_eq!(select(&format!("header:{name}"), &scope), Selected::Nothing);
         }
         assert_eq!(Selector::parse("header:X-Signature").unwrap().header_name(), Some("x-signature"));

@@ -37,8 +37,8 @@ struct Single {
     needs: Needs,
     /// The mark of each of `data`'s paths.
     marks: Vec<usize>,
-    /// What goes with the event of its document, by the path at which its data is; the one where
-    /// it has none. Empty where nothing does.
+    /// What of its document goes with the event, for each of those paths; where there are none, the one for the whole body. Empty
+    /// where nothing does.
     kept: Vec<Arc<Needs>>,
 }
 

@@ -170,7 +170,12 @@ impl Normalizer {
     ///
     /// # Errors
     /// Where it is not JSON, or there is no event in it: then nothing of it is to be kept.
-    pub fn normalize(&self, verified: Verified, id: RequestId, configuration: &str) -> Result<Normalized, NotAnEvent> {
+    pub fn normalize(
+        &self,
+        verified: Verified,
+        id: RequestId,
+        configuration: &Arc<str>,
+    ) -> Result<Normalized, NotAnEvent> {
         let drafts = match &self.reading {
             Reading::Mapped(mapping) => mapping.read(verified.received())?,
             Reading::Open(open) => open.read(verified.received())?,
@@ -180,18 +185,19 @@ impl Normalizer {
             Reading::Mapped(mapping) => mapping.attempt(&received),
             Reading::Open(_) => None,
         };
-        let evidence = Evidence { attempt, configuration: configuration.into(), ..evidence };
-        let limit = most_events(&received);
+        let evidence = Evidence { attempt, configuration: Arc::clone(configuration), ..evidence };
+        let head = head_bytes(&received);
+        let limit = most_events(head + received.query.len());
         if drafts.len() > limit {
             return Err(NotAnEvent::TooManyEvents { limit });
         }
-        let request = Arc::new(self.keep(received, evidence, id));
+        let request = Arc::new(self.keep(received, head, evidence, id));
         let events = drafts.into_iter().map(|draft| self.occurrence(draft, &request)).collect();
         Ok(Normalized { request, events })
     }
 
-    fn keep(&self, received: Received, evidence: Evidence, id: RequestId) -> Request {
-        let mut headers = Headers::new();
+    fn keep(&self, received: Received, head: usize, evidence: Evidence, id: RequestId) -> Request {
+        let mut headers = Headers::with_capacity(received.headers.len(), head);
         for (name, value) in &received.headers {
             if let Ok(value) = value.to_str()
                 && !self.left_out.contains(name)
@@ -215,7 +221,7 @@ impl Normalizer {
     fn occurrence(&self, draft: Draft, request: &Arc<Request>) -> Occurrence {
         let key = match &draft.source {
             Some(source) => format!("{source}\n{}", draft.id),
-            None => draft.id.to_string(),
+            None => String::from(&*draft.id),
         };
         let attributes = Attributes {
             id: draft.id,
@@ -258,10 +264,14 @@ fn with_data(document: &Needs, data: &Needs) -> Arc<Needs> {
     Arc::new(needs)
 }
 
-/// How many events a request with this head may have.
-fn most_events(received: &Received) -> usize {
-    let fields: usize = received.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    MAX_EVENTS.min(MAX_HEADS / (EVENT_OVERHEAD + fields + received.query.len()))
+/// What the header fields of a request take, in bytes.
+fn head_bytes(received: &Received) -> usize {
+    received.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+/// How many events a request may have, where its head takes so many bytes.
+fn most_events(head: usize) -> usize {
+    MAX_EVENTS.min(MAX_HEADS / (EVENT_OVERHEAD + head))
 }
 
 /// Parses a body, within serde_json's bound of 128 levels.

@@ -33,7 +33,7 @@ fn run(normalizer: &Normalizer, received: Received) -> Result<Vec<Occurrence>, N
     let verifier = Verifier::compile(&auth, &[], &Choices::none(), None, &mut problems).unwrap();
     let now = received.received_at;
     let verified = verifier.verify(received, now).unwrap();
-    normalizer.normalize(verified, RequestId(Uuid::nil()), "f1").map(|normalized| normalized.events)
+    normalizer.normalize(verified, RequestId(Uuid::nil()), &"f1".into()).map(|normalized| normalized.events)
 }
 
 fn compile(event: &str) -> Result<Normalizer, Vec<String>> {

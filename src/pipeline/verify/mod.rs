@@ -132,7 +132,7 @@ impl Verifier {
         let proof = self.scheme.prove(&message(&received, json.as_ref()), now)?;
         let evidence = Evidence {
             scheme: self.scheme().into(),
-            secret: proof.secret.as_deref().map(Into::into),
+            secret: proof.secret,
             skew_ms: proof.signed_at.map(|at| at.millis_from(received.received_at)),
             ..Evidence::default()
         };
