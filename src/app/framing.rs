@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection whose request heads are looked at as they are read.
@@ -134,9 +135,9 @@ impl Scan {
 
     /// Takes one line of a head, or the start of one; answers with what comes after it.
     fn head<'b>(&mut self, bytes: &'b [u8], seen: &Seen) -> &'b [u8] {
-        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let end = memchr(b'\n', bytes);
         let (line, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-        self.line.extend(line.iter().take(KEPT.saturating_sub(self.line.len())));
+        self.line.extend_from_slice(line.get(..KEPT.saturating_sub(self.line.len())).unwrap_or(line));
         if end.is_some() {
             self.line_ends(seen);
             self.line.clear();
@@ -149,7 +150,7 @@ impl Scan {
         if line.is_empty() {
             return self.head_ends(seen);
         }
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else { return };
+        let Some(colon) = memchr(b':', line) else { return };
         let (name, value) = line.split_at(colon);
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.encoded = true;

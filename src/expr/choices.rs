@@ -143,6 +143,7 @@ mod tests {
     fn choose(choices: &Choices, json: Option<&Value>, envelope: Option<&Value>) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert("x-type", HeaderValue::from_static("from-header"));
+        let (json, envelope) = (json.map(Into::into), envelope.map(Into::into));
         let scope =
             RequestScope { headers: &headers, query: "", path_params: &[], body: b"", json, envelope, data: b"" };
         choices.choose(&scope).unwrap().map(Cow::into_owned)
@@ -189,7 +190,7 @@ mod tests {
             query: "",
             path_params: &[],
             body: b"",
-            json: Some(&json),
+            json: Some((&json).into()),
             envelope: None,
             data: b"",
         };

@@ -9,6 +9,7 @@
 //! | room | holds |
 //! | --- | --- |
 //! | `error` | what can be wrong with an expression, and what can go wrong with a right one |
+//! | `json` | a value as expressions see it, also where only parts of it were kept |
 //! | `jsonpath` | RFC 9535 itself: text to checked program, and the evaluator |
 //! | `query`, `predicate` | the two public faces of a program: what it finds, and whether it holds |
 //! | `contradiction` | why a predicate can never hold |
@@ -29,6 +30,7 @@ mod choices;
 mod contradiction;
 mod error;
 mod holes;
+mod json;
 mod jsonpath;
 mod nearest;
 mod needs;
@@ -42,12 +44,13 @@ mod view;
 
 pub use choices::Choices;
 pub use error::{EvalError, ExprError, RenderError};
+pub use json::JsonRef;
 pub use needs::Pruned;
 pub use predicate::Predicate;
 pub use query::{Found, Query, Step};
 pub use selector::{RequestScope, Selected, Selector};
 pub use template::Template;
 pub use text::{Escape, Text, as_text};
-pub use view::{kept, view};
+pub use view::{View, kept, view};
 
 pub use crate::model::Needs;

@@ -2,18 +2,17 @@
 
 use std::ops::Range;
 
-use serde_json::Value;
-
-use super::Query;
+use super::json::NOTHING;
 use super::jsonpath::{Hop, Logical, Operand, Path, Pattern, Segment, Selector, Steps};
-use super::pruned;
-use crate::model::Needs;
+use super::{JsonRef, Query, pruned};
+use crate::model::{Excerpt, Needs};
 
 /// A document as far as it was needed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pruned {
+#[derive(Debug, Clone)]
+pub struct Pruned<'n> {
+    pub(super) needs: &'n Needs,
     /// The document. What was not needed is not in it, or null.
-    pub value: Value,
+    pub(super) value: Excerpt,
     /// Where in the text it stands, without the white space around it.
     pub range: Range<usize>,
     /// Where each part stands that was marked; `None` where there is none.
@@ -43,11 +42,18 @@ impl Needs {
         }
     }
 
+    /// What is needed of what a query finds, where that leads through names alone.
+    #[must_use]
+    pub fn within(&self, query: &Query) -> Self {
+        let found = names(query).and_then(|names| names.into_iter().try_fold(self, |node, name| node.of(name)));
+        found.cloned().unwrap_or_default()
+    }
+
     /// Reads these parts of a JSON text. `None` where it is not one, or says something that is left to a parser that keeps
     /// all of it: what this reads, serde_json reads with the same result.
     #[must_use]
-    pub fn read(&self, text: &[u8]) -> Option<Pruned> {
-        pruned::read(text, self, self.marks)
+    pub fn read(&self, text: &[u8]) -> Option<Pruned<'_>> {
+        pruned::read(text, self)
     }
 
     /// The marks in it.
@@ -124,13 +130,39 @@ impl Needs {
 
 // === impl Pruned ===
 
-impl Pruned {
-    /// What a query finds that leads through names alone, taken out of what was kept. Null where it is not there.
+impl Pruned<'_> {
+    /// What expressions look at.
     #[must_use]
-    pub fn take(&mut self, query: &Query) -> Value {
-        let found = names(query)
-            .and_then(|names| names.into_iter().try_fold(&mut self.value, |value, name| value.get_mut(name)));
-        found.map(Value::take).unwrap_or_default()
+    pub fn json(&self) -> JsonRef<'_> {
+        JsonRef::part(self.needs, &self.value)
+    }
+
+    /// All that was kept.
+    #[must_use]
+    pub fn into_excerpt(self) -> Excerpt {
+        self.value
+    }
+
+    /// What a query finds that leads through names alone, taken out of what was kept: as far as [`Needs::within`] says. Null
+    /// where it is not there.
+    #[must_use]
+    pub fn take(self, query: &Query) -> Excerpt {
+        let Steps::Singular(hops) = &query.path().steps else { return Excerpt::NOTHING };
+        take(self.value, self.needs, hops).unwrap_or(Excerpt::NOTHING)
+    }
+}
+
+fn take(excerpt: Excerpt, needs: &Needs, hops: &[Hop]) -> Option<Excerpt> {
+    let Some((first, rest)) = hops.split_first() else { return Some(excerpt) };
+    let name = first.name()?;
+    match excerpt {
+        Excerpt::Value(mut value) => take(Excerpt::Value(value.get_mut(name)?.take()), &NOTHING, rest),
+        Excerpt::Members(members) => {
+            let at = needs.position(name)?;
+            let (_, member) = members.into_iter().find(|(place, _)| *place == at)?;
+            take(member, &needs.names.get(at)?.1, rest)
+        }
+        Excerpt::Elements(_) => None,
     }
 }
 
@@ -142,6 +174,7 @@ fn names(query: &Query) -> Option<Vec<&str>> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::expr::arbitrary::{json_text, json_value, small_query};
@@ -158,7 +191,7 @@ mod tests {
         let mark = needs.mark(&Query::parse("$.a.b").unwrap()).unwrap();
         let text = br#" {"id": 1, "x": [1e2], "a": {"b": {"c": 1}, "list": [{"n": 1, "m": 2}, 3], "y": "\u00e9"}} "#;
         let read = needs.read(text).unwrap();
-        assert_eq!(read.value.to_string(), r#"{"id":1,"a":{"b":{},"list":[{"n":1},null]}}"#);
+        assert_eq!(read.json().to_value(), json!({"id": 1, "a": {"b": {}, "list": [{"n": 1}, null]}}));
         assert_eq!(read.range, 1..text.len() - 1);
         assert_eq!(read.marks[mark].clone().map(|range| &text[range]), Some(&br#"{"c": 1}"#[..]));
     }
@@ -183,15 +216,39 @@ mod tests {
         }
     }
 
+    /// What a few queries look at, one of them marked where it can be.
+    fn some_needs() -> impl Strategy<Value = Needs> {
+        prop::collection::vec(small_query(), 0..4).prop_map(|queries| {
+            let queries: Vec<_> = queries.iter().map(|text| Query::parse(text).unwrap()).collect();
+            let mut needs = Needs::nothing();
+            queries.iter().for_each(|query| query.add_needs(&mut needs));
+            queries.first().and_then(|query| needs.mark(query));
+            needs
+        })
+    }
+
+    #[test]
+    fn no_other_white_space_is_read() {
+        for space in ["\u{b}", "\u{c}", "\0", "\u{1f}", "\u{7f}", "\u{a0}", "\u{2028}"] {
+            for text in [format!("{space}1"), format!("[1{space}]"), format!("{{\"a\"{space}:1}}"), format!("1{space}")]
+            {
+                assert!(
+                    Needs::nothing().read(text.as_bytes()).is_none() && full(text.as_bytes()).is_none(),
+                    "{text:?}"
+                );
+            }
+        }
+        assert!(Needs::nothing().read(b" \t\r\n{ \t\r\n}\n").is_some());
+    }
+
     proptest! {
         #[test]
-        fn what_is_read_is_json_and_what_is_json_is_read(text in json_text(), whole: bool) {
-            let mut needs = Needs::nothing();
-            needs.whole = whole;
+        fn what_is_read_is_json_and_what_is_json_is_read(text in json_text(), mut needs in some_needs(), whole: bool) {
+            needs.whole |= whole;
             let (read, full) = (needs.read(text.as_bytes()), full(text.as_bytes()));
             let special = text.contains("RawValue");
             match (read, full) {
-                (Some(read), Some(full)) if whole => prop_assert_eq!(read.value.to_string(), full.to_string()),
+                (Some(read), Some(full)) if needs.whole => prop_assert_eq!(read.json().to_value().to_string(), full.to_string()),
                 (Some(_), full) => prop_assert!(full.is_some(), "serde_json refuses {}", text),
                 (None, full) => prop_assert!(full.is_none() || special, "serde_json reads {}", text),
             }
@@ -199,7 +256,7 @@ mod tests {
 
         #[test]
         fn no_bytes_are_read_that_serde_json_refuses(
-            text in json_text(), at: prop::sample::Index, byte: u8, cut: prop::sample::Index,
+            text in json_text(), needs in some_needs(), at: prop::sample::Index, byte: u8, cut: prop::sample::Index,
         ) {
             let mut bytes = text.into_bytes();
             if bytes.is_empty() {
@@ -208,7 +265,7 @@ mod tests {
             let at = at.index(bytes.len());
             bytes[at] = byte;
             bytes.truncate(cut.index(bytes.len()) + 1);
-            prop_assert!(Needs::nothing().read(&bytes).is_none() || full(&bytes).is_some(), "{:?}", bytes);
+            prop_assert!(needs.read(&bytes).is_none() || full(&bytes).is_some(), "{:?}", bytes);
         }
 
         #[test]
@@ -220,7 +277,7 @@ mod tests {
                 let Some(full) = full(text.as_bytes()) else { continue };
                 let Some(kept) = needs.read(text.as_bytes()) else { continue };
                 let texts = |found: Result<Vec<&Value>, _>| found.map(|found| Value::from_iter(found.into_iter().cloned()).to_string());
-                prop_assert_eq!(texts(query.all(&kept.value, &kept.value)), texts(query.all(&full, &full)), "{}", text);
+                prop_assert_eq!(texts(query.all(kept.json(), kept.json())), texts(query.all(&full, &full)), "{}", text);
             }
         }
 
@@ -244,7 +301,7 @@ mod tests {
                 for (query, needs) in queries.iter().chain([&parse(&other)]).filter(|(_, needs)| all.covers(needs)) {
                     let fresh = needs.read(text.as_bytes()).unwrap();
                     let texts = |found: Result<Vec<&Value>, _>| found.map(|found| Value::from_iter(found.into_iter().cloned()).to_string());
-                    prop_assert_eq!(texts(query.all(&kept.value, &kept.value)), texts(query.all(&fresh.value, &fresh.value)), "{}", text);
+                    prop_assert_eq!(texts(query.all(kept.json(), kept.json())), texts(query.all(fresh.json(), fresh.json())), "{}", text);
                 }
             }
         }
@@ -257,9 +314,9 @@ mod tests {
             predicate.add_needs(&mut one);
             template.add_needs(&mut other);
             let text = value.to_string();
-            let kept = |needs: &Needs| needs.read(text.as_bytes()).unwrap().value;
-            prop_assert_eq!(predicate.holds(&kept(&one)), predicate.holds(&value));
-            prop_assert_eq!(template.render(&kept(&other)), template.render(&value));
+            let (one, other) = (one.read(text.as_bytes()).unwrap(), other.read(text.as_bytes()).unwrap());
+            prop_assert_eq!(predicate.holds(one.json()), predicate.holds(&value));
+            prop_assert_eq!(template.render(other.json()), template.render(&value));
         }
     }
 }

@@ -1,9 +1,7 @@
 //! RFC 9535 logical expressions.
 
-use serde_json::Value;
-
 use super::jsonpath::{self, Budget, Compiler, Logical, Scope};
-use super::{EvalError, ExprError, Needs, contradiction};
+use super::{EvalError, ExprError, JsonRef, Needs, contradiction};
 
 /// A compiled RFC 9535 logical expression (section 2.3.5.1); a bare path tests existence.
 #[derive(Debug, Clone)]
@@ -24,7 +22,7 @@ impl Predicate {
     ///
     /// # Errors
     /// Where the evaluation visits too many nodes.
-    pub fn holds(&self, root: &Value) -> Result<bool, EvalError> {
+    pub fn holds<'v>(&self, root: impl Into<JsonRef<'v>>) -> Result<bool, EvalError> {
         jsonpath::holds(&self.0, Scope::at(root), &mut Budget::for_evaluation())
     }
 
@@ -44,7 +42,7 @@ impl Predicate {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::expr::arbitrary::{json_value, text};

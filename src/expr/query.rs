@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::jsonpath::{self, Budget, Compiler, Located, Node, Origin, Path, Patterns, Scope, Steps, WayStep};
-use super::{EvalError, ExprError, Needs};
+use super::json::WayStep;
+use super::jsonpath::{self, Budget, Compiler, Located, Node, Origin, Path, Patterns, Scope, Steps};
+use super::{EvalError, ExprError, JsonRef, Needs};
 
 /// A compiled RFC 9535 query.
 #[derive(Debug, Clone)]
@@ -67,16 +68,26 @@ impl Query {
     ///
     /// # Errors
     /// Where the evaluation visits too many nodes.
-    pub fn first<'v>(&self, root: &'v Value, current: &'v Value) -> Result<Option<&'v Value>, EvalError> {
-        self.first_within(Scope { root, current }, &mut Budget::for_evaluation())
+    pub fn first<'v>(
+        &self,
+        root: impl Into<JsonRef<'v>>,
+        current: impl Into<JsonRef<'v>>,
+    ) -> Result<Option<&'v Value>, EvalError> {
+        let scope = Scope { root: root.into(), current: current.into() };
+        self.first_within(scope, &mut Budget::for_evaluation())
     }
 
     /// Every node found, in order.
     ///
     /// # Errors
     /// Where the evaluation visits too many nodes.
-    pub fn all<'v>(&self, root: &'v Value, current: &'v Value) -> Result<Vec<&'v Value>, EvalError> {
-        self.all_within(Scope { root, current }, &mut Budget::for_evaluation())
+    pub fn all<'v>(
+        &self,
+        root: impl Into<JsonRef<'v>>,
+        current: impl Into<JsonRef<'v>>,
+    ) -> Result<Vec<&'v Value>, EvalError> {
+        let scope = Scope { root: root.into(), current: current.into() };
+        self.all_within(scope, &mut Budget::for_evaluation())
     }
 
     /// Every node found, each with its normalized path. Only for queries over a root.
@@ -85,13 +96,13 @@ impl Query {
     /// Where the evaluation visits too many nodes.
     pub fn locate<'v>(&self, root: &'v Value) -> Result<Vec<Found<'v>>, EvalError> {
         let budget = &mut Budget::for_evaluation();
-        let located = jsonpath::nodes(&self.path, Located::root(root), root, budget)?;
+        let located = jsonpath::nodes(&self.path, Located::root(root.into()), root.into(), budget)?;
         located
             .into_iter()
-            .map(|node| {
-                let way = node.way();
+            .filter_map(|node| node.value().value().map(|value| (node.way(), value)))
+            .map(|(way, value)| {
                 budget.visit(way.len())?;
-                Ok(Found { path: way.into_iter().map(Step::from).collect(), value: node.value() })
+                Ok(Found { path: way.into_iter().map(Step::from).collect(), value })
             })
             .collect()
     }
@@ -122,7 +133,7 @@ impl Query {
     }
 
     pub(super) fn all_within<'v>(&self, scope: Scope<'v>, budget: &mut Budget) -> Result<Vec<&'v Value>, EvalError> {
-        jsonpath::nodes(&self.path, scope.start(self.path.origin), scope.root, budget)
+        jsonpath::values(&self.path, scope, budget)
     }
 
     fn compile(text: &str, patterns: Patterns) -> Result<Self, ExprError> {

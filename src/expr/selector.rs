@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
 use super::nearest::nearest;
 use super::text::as_text;
-use super::{EvalError, ExprError, Needs, Query};
+use super::{EvalError, ExprError, JsonRef, Needs, Query};
 
 const FORMS: &str = "`$.json.path`, `envelope:$.json.path`, `header:Name`, `query:name`, `path:name`, `form:name`, \
                      `body:sha256` or `data:sha256`";
@@ -46,9 +45,9 @@ pub struct RequestScope<'a> {
     pub body: &'a [u8],
     /// What `$` is: the parsed body, or the split element; `None` before the body is parsed, or where it is
     /// not JSON.
-    pub json: Option<&'a Value>,
+    pub json: Option<JsonRef<'a>>,
     /// What `envelope:$` is: what holds the split element; the same as `json` where nothing is split.
-    pub envelope: Option<&'a Value>,
+    pub envelope: Option<JsonRef<'a>>,
     /// The bytes that `data:sha256` hashes: those of the event's data.
     pub data: &'a [u8],
 }
@@ -150,9 +149,12 @@ fn unknown(text: &str, kind: &str) -> ExprError {
 
 /// A field with a value that is not UTF-8 is nothing: whatever it says, it cannot be compared with text.
 fn select_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Selected<'a> {
-    let values: Result<Vec<_>, _> =
-        headers.get_all(name).iter().map(|value| std::str::from_utf8(value.as_bytes()).map(Cow::Borrowed)).collect();
-    values.map_or(Selected::Nothing, |values| Selected::of(values.into_iter()))
+    let fields = headers.get_all(name);
+    let values = || fields.iter().map(|value| std::str::from_utf8(value.as_bytes()));
+    if values().any(|text| text.is_err()) {
+        return Selected::Nothing;
+    }
+    Selected::of(values().flatten().map(Cow::Borrowed))
 }
 
 fn select_field<'a>(encoded: &'a [u8], name: &str) -> Selected<'a> {
@@ -160,7 +162,7 @@ fn select_field<'a>(encoded: &'a [u8], name: &str) -> Selected<'a> {
     Selected::of(fields.filter(|(known, _)| known == name).map(|(_, value)| value))
 }
 
-fn select_json<'a>(query: &Query, root: Option<&'a Value>) -> Result<Selected<'a>, EvalError> {
+fn select_json<'a>(query: &Query, root: Option<JsonRef<'a>>) -> Result<Selected<'a>, EvalError> {
     let Some(root) = root else { return Ok(Selected::Nothing) };
     if query.is_singular() {
         return Ok(Selected::of(query.first(root, root)?.and_then(as_text).into_iter()));
@@ -228,12 +230,15 @@ mod tests {
         headers.append("x-twice", HeaderValue::from_static("b"));
         headers.append("x-empty", HeaderValue::from_static(""));
         headers.append("x-bytes", HeaderValue::from_bytes(b"a\xff").unwrap());
+        headers.append("x-bytes-last", HeaderValue::from_static("a"));
+        headers.append("x-bytes-last", HeaderValue::from_static("b"));
+        headers.append("x-bytes-last", HeaderValue::from_bytes(b"a\xff").unwrap());
         headers.append("x-utf8", HeaderValue::from_bytes("é".as_bytes()).unwrap());
         let scope = empty_scope(&headers);
         assert_eq!(select("header:X-Signature", &scope), one("abc"));
         assert_eq!(select("header:X-TWICE", &scope), several("b"));
         assert_eq!(select("header:X-Utf8", &scope), one("é"));
-        for name in ["X-Empty", "X-Bytes", "X-Other"] {
+        for name in ["X-Empty", "X-Bytes", "X-Bytes-Last", "X-Other"] {
             assert_eq!(select(&format!("header:{name}"), &scope), Selected::Nothing);
         }
         assert_eq!(Selector::parse("header:X-Signature").unwrap().header_name(), Some("x-signature"));
@@ -274,7 +279,8 @@ mod tests {
         let headers = HeaderMap::new();
         let json = json!({"s": "text", "n": 1.50, "b": false, "null": null, "o": {}, "a": ["x"], "m": [null, "1", 2], "e": ""});
         let envelope = json!({"s": "outer"});
-        let scope = RequestScope { json: Some(&json), envelope: Some(&envelope), ..empty_scope(&headers) };
+        let scope =
+            RequestScope { json: Some((&json).into()), envelope: Some((&envelope).into()), ..empty_scope(&headers) };
         assert_eq!(select("$.s", &scope), one("text"));
         assert_eq!(select("$.n", &scope), one("1.5"));
         assert_eq!(select("$.b", &scope), one("false"));
@@ -291,7 +297,7 @@ mod tests {
     fn a_string_of_the_payload_is_borrowed() {
         let headers = HeaderMap::new();
         let json = json!({"s": "text"});
-        let scope = RequestScope { json: Some(&json), ..empty_scope(&headers) };
+        let scope = RequestScope { json: Some((&json).into()), ..empty_scope(&headers) };
         assert!(matches!(select("$.s", &scope), Selected::One(Cow::Borrowed("text"))));
     }
 

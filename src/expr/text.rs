@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::holes::{self, Piece};
 use super::jsonpath::{Budget, Scope};
-use super::{ExprError, Needs, Query, RenderError};
+use super::{ExprError, JsonRef, Needs, Query, RenderError};
 
 /// All but the unreserved characters of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -62,8 +62,14 @@ impl Text {
     /// # Errors
     /// Where a path finds nothing, null, an object or an array; and, with [`Escape::Url`], where a value in
     /// the path of the URL is `.` or `..`, which leads to another place however it is encoded.
-    pub fn render(&self, root: &Value, current: &Value, escape: Escape) -> Result<String, RenderError> {
-        self.render_within(Scope { root, current }, escape, &mut Budget::for_rendering())
+    pub fn render<'v>(
+        &self,
+        root: impl Into<JsonRef<'v>>,
+        current: impl Into<JsonRef<'v>>,
+        escape: Escape,
+    ) -> Result<String, RenderError> {
+        let scope = Scope { root: root.into(), current: current.into() };
+        self.render_within(scope, escape, &mut Budget::for_rendering())
     }
 
     pub(super) fn render_within(

@@ -1,60 +1,81 @@
 //! An event's document, as far as it is needed.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::model::{Event, Needs};
+use super::{JsonRef, Pruned};
+use crate::model::{Event, Excerpt, Needs};
+
+/// An event's document, as far as it is needed.
+#[derive(Debug)]
+pub struct View<'e>(Held<'e>);
+
+#[derive(Debug)]
+enum Held<'e> {
+    /// The event has it.
+    Borrowed(JsonRef<'e>),
+    /// It was read for this.
+    Read(&'e Needs, Excerpt),
+}
 
 /// What `$` is of an event in filters and transforms, as far as they look at it.
 ///
 /// What the event keeps is used where it has that. Else its data is read where some of it is needed, and kept in memory as
 /// far as that goes.
 #[must_use]
-pub fn view<'e>(event: &'e Event, needs: &Needs) -> Cow<'e, Value> {
-    match needs.by_name() {
+pub fn view<'e>(event: &'e Event, needs: &'e Needs) -> View<'e> {
+    View(match needs.by_name() {
         Some(names) if event.known_document().is_none() => match event.kept(needs) {
-            Some(kept) => Cow::Borrowed(kept),
-            None => part(event, names, |needs| data(event, needs))
-                .map_or_else(|| Cow::Borrowed(event.document()), Cow::Owned),
+            Some((needs, kept)) => Held::Borrowed(JsonRef::part(needs, kept)),
+            None => match part(event, names, |needs| data(event, needs)) {
+                Some(part) => Held::Read(needs, part),
+                None => Held::Borrowed(event.document().into()),
+            },
         },
-        _ => Cow::Borrowed(event.document()),
-    }
+        _ => Held::Borrowed(event.document().into()),
+    })
 }
 
 /// The event with what `needs` are of its document, so that no [`view`] for some of them reads it again. `data` is its data,
-/// read as far as they go at least.
+/// read as far as they say.
 #[must_use]
-pub fn kept(event: Event, needs: &Arc<Needs>, data: Value) -> Event {
-    let Some(names) = needs.by_name() else { return event.with_data(data) };
-    let mut data = Some(data);
-    match part(&event, names, |_| data.take()) {
-        Some(document) => event.with_kept(Arc::clone(needs), document),
-        None => event,
+pub fn kept(event: Event, needs: &Arc<Needs>, data: Excerpt) -> Event {
+    match (needs.by_name(), data) {
+        (None, Excerpt::Value(data)) => event.with_data(data),
+        (None, _) => event,
+        (Some(names), data) => {
+            let mut data = Some(data);
+            match part(&event, names, |_| data.take()) {
+                Some(document) => event.with_kept(Arc::clone(needs), document),
+                None => event,
+            }
+        }
     }
 }
 
 /// The members of these names. `None` where the data is left to a parser that keeps all of it.
-fn part(event: &Event, names: &[(Box<str>, Needs)], mut data: impl FnMut(&Needs) -> Option<Value>) -> Option<Value> {
-    let mut root = Map::with_capacity(names.len());
-    for (name, needs) in names {
+fn part(
+    event: &Event,
+    names: &[(Box<str>, Needs)],
+    mut data: impl FnMut(&Needs) -> Option<Excerpt>,
+) -> Option<Excerpt> {
+    let mut members = Vec::with_capacity(names.len());
+    for (place, (name, needs)) in names.iter().enumerate() {
         let member = match &**name {
             "data" => Some(data(needs)?),
-            "headers" => Some(headers(event, needs)),
-            other => event.member(other),
+            "headers" => Some(Excerpt::Value(headers(event, needs))),
+            other => event.member(other).map(Excerpt::Value),
         };
-        if let Some(member) = member {
-            root.insert(name.to_string(), member);
-        }
+        members.extend(member.map(|member| (place, member)));
     }
-    Some(Value::Object(root))
+    Some(Excerpt::Members(members))
 }
 
-fn data(event: &Event, needs: &Needs) -> Option<Value> {
+fn data(event: &Event, needs: &Needs) -> Option<Excerpt> {
     match event.data_bytes() {
-        [] => Some(Value::Null),
-        bytes => needs.read(bytes).map(|read| read.value),
+        [] => Some(Excerpt::NOTHING),
+        bytes => needs.read(bytes).map(Pruned::into_excerpt),
     }
 }
 
@@ -63,6 +84,17 @@ fn headers(event: &Event, needs: &Needs) -> Value {
     let Some(names) = needs.by_name() else { return event.member("headers").unwrap_or_default() };
     let of = |name: &str| event.request().headers.get(name).map(|value| (name.to_owned(), Value::from(value)));
     Value::Object(names.iter().filter_map(|(name, _)| of(name)).collect())
+}
+
+// === impl View ===
+
+impl<'v> From<&'v View<'_>> for JsonRef<'v> {
+    fn from(view: &'v View<'_>) -> Self {
+        match &view.0 {
+            Held::Borrowed(document) => *document,
+            Held::Read(needs, part) => Self::part(needs, part),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -132,7 +164,8 @@ mod tests {
     #[test]
     fn what_is_about_the_attributes_alone_reads_no_data() {
         let event = event("no JSON at all");
-        assert_eq!(*view(&event, &Needs::members(&["type", "nothing"])), json!({ "type": "order.paid" }));
+        let needs = Needs::members(&["type", "nothing"]);
+        assert_eq!(JsonRef::from(&view(&event, &needs)).to_value(), json!({ "type": "order.paid" }));
     }
 
     fn looking_at(text: &str) -> (Query, Needs) {
@@ -144,17 +177,19 @@ mod tests {
 
     /// With what `needs` are of it, as it is normalized.
     fn with_kept(data: &str, needs: &Needs) -> Option<Event> {
-        let read = needs.of_member("data").read(data.as_bytes())?;
-        Some(kept(event(data), &Arc::new(needs.clone()), read.value))
+        let of_data = needs.of_member("data");
+        let read = of_data.read(data.as_bytes())?;
+        Some(kept(event(data), &Arc::new(needs.clone()), read.into_excerpt()))
     }
 
     #[test]
     fn what_an_event_keeps_is_borrowed_and_what_it_lacks_is_read() {
         let (_, needs) = looking_at("$['type','data'].a");
         let event = with_kept(r#"{"a":1,"b":2}"#, &needs).unwrap();
-        let borrowed = |text: &str| matches!(view(&event, &looking_at(text).1), Cow::Borrowed(_));
+        let borrowed = |text: &str| matches!(view(&event, &looking_at(text).1), View(Held::Borrowed(_)));
         assert!(borrowed("$.data.a") && borrowed("$.data.a.x") && !borrowed("$.data.b") && !borrowed("$.id"));
-        assert_eq!(*view(&event, &looking_at("$.data.b").1), json!({ "data": { "b": 2 } }));
+        let (_, other) = looking_at("$.data.b");
+        assert_eq!(JsonRef::from(&view(&event, &other)).to_value(), json!({ "data": { "b": 2 } }));
     }
 
     #[test]
@@ -178,9 +213,9 @@ mod tests {
                 for (query, needs) in &queries {
                     prop_assert!(one.known_document().is_some() || one.kept(needs).is_some());
                     let (kept, read) = (view(&one, needs), view(&other, needs));
-                    let found = |root| query.all(root, root).map(texts);
-                    prop_assert_eq!(found(&kept), found(&read), "{}", data);
-                    prop_assert_eq!(found(&kept), found(other.document()), "{}", data);
+                    let found = |root: JsonRef<'_>| query.all(root, root).map(texts);
+                    prop_assert_eq!(found((&kept).into()), found((&read).into()), "{}", data);
+                    prop_assert_eq!(found((&kept).into()), found(other.document().into()), "{}", data);
                 }
             }
         }
@@ -193,8 +228,8 @@ mod tests {
             let data = data.to_string();
             let (one, other) = (event(&data), event(&data));
             let (part, whole) = (view(&one, &needs), other.document());
-            let found = |root| query.all(root, root).map(texts);
-            prop_assert_eq!(found(&part), found(whole));
+            let found = |root: JsonRef<'_>| query.all(root, root).map(texts);
+            prop_assert_eq!(found((&part).into()), found(whole.into()));
         }
     }
 }

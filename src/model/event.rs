@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Needs, Request};
+use super::{Excerpt, Needs, Request};
 
 /// The context attributes of an event, as CloudEvents 1.0 names them (section 3.1), with the
 /// extensions `provider` and `route`.
@@ -48,7 +48,7 @@ pub struct Event {
 /// The document as far as it was needed by those that were known to look at it.
 struct Kept {
     needs: Arc<Needs>,
-    document: Value,
+    document: Excerpt,
 }
 
 /// All data is JSON.
@@ -81,7 +81,7 @@ impl Event {
 
     /// The same with as much of its document as is needed for `needs`.
     #[must_use]
-    pub fn with_kept(self, needs: Arc<Needs>, document: Value) -> Self {
+    pub fn with_kept(self, needs: Arc<Needs>, document: Excerpt) -> Self {
         Self { kept: Some(Kept { needs, document }), ..self }
     }
 
@@ -138,10 +138,10 @@ impl Event {
         self.document.get()
     }
 
-    /// The document as far as it is kept, where that has all of `needs`.
+    /// The document as far as it is kept, where that has all of `needs`; with those that it is kept for.
     #[must_use]
-    pub fn kept(&self, needs: &Needs) -> Option<&Value> {
-        self.kept.as_ref().filter(|kept| kept.needs.covers(needs)).map(|kept| &kept.document)
+    pub fn kept(&self, needs: &Needs) -> Option<(&Needs, &Excerpt)> {
+        self.kept.as_ref().filter(|kept| kept.needs.covers(needs)).map(|kept| (&*kept.needs, &kept.document))
     }
 
     /// One of the members of the document beside `data`.

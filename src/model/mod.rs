@@ -6,6 +6,7 @@
 mod attempt;
 mod delivery;
 mod event;
+mod excerpt;
 mod headers;
 mod needs;
 mod outcome;
@@ -18,6 +19,7 @@ mod time;
 pub use attempt::Attempt;
 pub use delivery::{DeliveryId, EventKey, Lane, ParseDeliveryIdError};
 pub use event::{Attributes, Event};
+pub use excerpt::Excerpt;
 pub use headers::Headers;
 pub use needs::Needs;
 pub use outcome::{Outcome, Reason};

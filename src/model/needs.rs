@@ -82,9 +82,14 @@ impl Needs {
         self.names.iter().find(|(known, _)| **known == *name).map(|(_, needs)| needs)
     }
 
+    /// Where among the names this is.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|(known, _)| **known == *name)
+    }
+
     /// What is needed of a member, to be added to.
     pub(crate) fn name(&mut self, name: &str) -> &mut Self {
-        let at = self.names.iter().position(|(known, _)| **known == *name).unwrap_or_else(|| {
+        let at = self.position(name).unwrap_or_else(|| {
             self.names.push((name.into(), Self::nothing()));
             self.names.len() - 1
         });

@@ -1,6 +1,7 @@
 //! A request as it was received: what is stored, once, for all of its events.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ pub struct Evidence {
     pub scheme: Box<str>,
     /// The name of the secret that matched; `None` under `auth: none`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<Box<str>>,
+    pub secret: Option<Arc<str>>,
     /// The signed timestamp less our clock, in milliseconds: negative where the sender's is
     /// behind. `None` where the scheme has no timestamp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +31,7 @@ pub struct Evidence {
     pub attempt: Option<u32>,
     /// The fingerprint of the configuration that was in force.
     #[serde(default, skip_serializing_if = "str::is_empty")]
-    pub configuration: Box<str>,
+    pub configuration: Arc<str>,
 }
 
 /// A verified request: the exact bytes, what of the head is kept, and how it was verified. Its `Debug` shows nothing

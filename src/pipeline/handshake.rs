@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::config::{At, Problem, Problems, file};
-use crate::expr::{RequestScope, Selected, Selector};
+use crate::expr::{JsonRef, RequestScope, Selected, Selector};
 use crate::pipeline::{Received, Reply};
 
 pub use crate::config::file::HandshakeMoment as Moment;
@@ -42,7 +42,8 @@ impl Handshakes {
         let mut likely = self.0.iter().filter(may_be).peekable();
         likely.peek()?;
         let json: Option<Value> = serde_json::from_slice(&received.body).ok();
-        let scope = RequestScope { json: json.as_ref(), envelope: json.as_ref(), ..received.scope() };
+        let root = json.as_ref().map(JsonRef::from);
+        let scope = RequestScope { json: root, envelope: root, ..received.scope() };
         let reply = &likely.find(|handshake| handshake.matches(&scope))?.reply;
         let body = reply.body(json.as_ref().unwrap_or(&Value::Null))?;
         Some((reply.status(200), body.unwrap_or_default()))

@@ -8,10 +8,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use serde_json::Value;
 
 use crate::config::{Place, Problem, Problems, Tree, file};
-use crate::expr::{Needs, RenderError, Template, view};
+use crate::expr::{JsonRef, Needs, RenderError, Template, view};
 use crate::model::{Attributes, Event};
 
 /// The compiled `transform` and `format` of a delivery.
@@ -95,7 +94,7 @@ impl Shape {
     /// Where the event lacks what the transform requires.
     pub fn render(&self, event: &Event) -> Result<Payload, RenderError> {
         let data = match &self.transform {
-            Some(transform) => transform.render(&view(event, &transform.needs))?,
+            Some(transform) => transform.render((&view(event, &transform.needs)).into())?,
             None => event.request().body.slice_ref(event.data_bytes()),
         };
         Ok(match self.format {
@@ -133,7 +132,7 @@ impl Transform {
         }
     }
 
-    fn render(&self, document: &Value) -> Result<Bytes, RenderError> {
+    fn render(&self, document: JsonRef<'_>) -> Result<Bytes, RenderError> {
         let nothing = || RenderError::Missing { path: self.path.as_ref().into() };
         let mut text = Vec::with_capacity(USUAL);
         if self.template.write(document, &mut text)? { Ok(text.into()) } else { Err(nothing()) }

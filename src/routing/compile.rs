@@ -50,7 +50,7 @@ pub fn compile(file: &file::ConfigFile, given: &Given, problems: &mut Problems) 
         settings,
         paths: matchit::Router::new(),
         routes: Vec::new(),
-        deliveries: HashMap::new(),
+        deliveries: HashMap::default(),
         targets: compiler.targets.clone(),
     };
     check_names(file, problems);
@@ -147,7 +147,7 @@ impl Compiler<'_> {
             remember: remember(file, problems),
             respond: respond.unwrap_or_default(),
             verifier: verifier?,
-            normalizer: normalizer?.keeping(needs),
+            normalizer: normalizer?.keeping(&needs),
         })
     }
 

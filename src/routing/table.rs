@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::FixedState;
+
 use super::Settings;
 use crate::model::Lane;
 use crate::pipeline::deliver::Target;
@@ -23,7 +25,8 @@ pub struct RouteTable {
     pub settings: Settings,
     pub(super) paths: matchit::Router<Arc<Route>>,
     pub(super) routes: Vec<Arc<Route>>,
-    pub(super) deliveries: HashMap<Lane, Arc<Delivery>>,
+    /// Asked for several times a delivery. The names are the operator's, so that nobody can make them collide.
+    pub(super) deliveries: HashMap<Lane, Arc<Delivery>, FixedState>,
     pub(super) targets: BTreeMap<Arc<str>, Arc<Target>>,
 }
 

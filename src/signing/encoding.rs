@@ -10,7 +10,10 @@ use crate::config::file::Encoding;
 pub fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
     match encoding {
         Encoding::Text => Some(text.as_bytes().to_vec()),
-        Encoding::Hex => hex::decode(text).ok(),
+        Encoding::Hex => {
+            let mut bytes = vec![0; text.len() / 2];
+            hex::decode_to_slice(text, &mut bytes).ok().map(|()| bytes)
+        }
         Encoding::Base64 => STANDARD.decode(text).ok(),
         Encoding::Base64url if text.contains('=') => URL_SAFE.decode(text).ok(),
         Encoding::Base64url => URL_SAFE_NO_PAD.decode(text).ok(),

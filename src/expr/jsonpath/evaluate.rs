@@ -13,25 +13,25 @@ use super::compare::{Datum, compare};
 use super::program::{Extent, Hop, Logical, Operand, Origin, Path, Pattern, Segment, Selector, Steps, position};
 use super::regexp::Regexp;
 use crate::expr::EvalError;
+use crate::expr::json::{JsonRef, WayStep};
 
 /// What `$` and `@` are.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::expr) struct Scope<'v> {
-    pub(in crate::expr) root: &'v Value,
-    pub(in crate::expr) current: &'v Value,
+    pub(in crate::expr) root: JsonRef<'v>,
+    pub(in crate::expr) current: JsonRef<'v>,
 }
 
 /// A node on its way through a query: bare, or with the way to it.
 pub(in crate::expr) trait Node<'v>: Clone {
-    fn value(&self) -> &'v Value;
-    fn member(&self, name: &'v str, value: &'v Value) -> Self;
-    fn element(&self, index: usize, value: &'v Value) -> Self;
+    fn value(&self) -> JsonRef<'v>;
+    fn child(&self, step: WayStep<'v>, value: JsonRef<'v>) -> Self;
 }
 
 /// A node with the way to it, which it shares with its siblings.
 #[derive(Debug, Clone)]
 pub(in crate::expr) struct Located<'v> {
-    value: &'v Value,
+    value: JsonRef<'v>,
     way: Option<Rc<Way<'v>>>,
 }
 
@@ -41,23 +41,16 @@ struct Way<'v> {
     last: WayStep<'v>,
 }
 
-/// A step of a way, borrowed from the payload.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::expr) enum WayStep<'v> {
-    Name(&'v str),
-    Index(usize),
-}
-
 /// The node that a singular query finds.
 pub(in crate::expr) fn singular<'v>(origin: Origin, hops: &[Hop], scope: Scope<'v>) -> Option<&'v Value> {
-    hops.iter().try_fold(scope.start(origin), |node, hop| hop.from(node))
+    hops.iter().try_fold(scope.start(origin), |node, hop| hop.from(node))?.value()
 }
 
 /// Every node that a query finds from `start`, which is what its origin is in `scope`.
 pub(in crate::expr) fn nodes<'v, N: Node<'v>>(
     path: &Path,
     start: N,
-    root: &'v Value,
+    root: JsonRef<'v>,
     budget: &mut Budget,
 ) -> Result<Vec<N>, EvalError> {
     let mut run = Run { root, budget };
@@ -69,12 +62,13 @@ pub(in crate::expr) fn nodes<'v, N: Node<'v>>(
             }
         }
         Steps::Many(segments) => {
+            let mut next = Vec::new();
             for segment in segments {
-                let mut next = Vec::new();
                 for node in &found {
                     run.segment(segment, node, &mut next)?;
                 }
-                found = next;
+                std::mem::swap(&mut found, &mut next);
+                next.clear();
             }
         }
     }
@@ -114,7 +108,7 @@ pub(in crate::expr) fn holds(logical: &Logical, scope: Scope<'_>, budget: &mut B
 
 /// The state of one run.
 struct Run<'v, 'b> {
-    root: &'v Value,
+    root: JsonRef<'v>,
     budget: &'b mut Budget,
 }
 
@@ -126,8 +120,14 @@ fn exists(path: &Path, scope: Scope<'_>, budget: &mut Budget) -> Result<bool, Ev
     }
 }
 
-fn values<'v>(path: &Path, scope: Scope<'v>, budget: &mut Budget) -> Result<Vec<&'v Value>, EvalError> {
-    nodes(path, scope.start(path.origin), scope.root, budget)
+/// The value of every node that a query finds.
+pub(in crate::expr) fn values<'v>(
+    path: &Path,
+    scope: Scope<'v>,
+    budget: &mut Budget,
+) -> Result<Vec<&'v Value>, EvalError> {
+    let found = nodes(path, scope.start(path.origin), scope.root, budget)?;
+    Ok(found.into_iter().filter_map(JsonRef::value).collect())
 }
 
 fn datum<'a>(operand: &'a Operand, scope: Scope<'a>, budget: &mut Budget) -> Result<Datum<'a>, EvalError> {
@@ -181,15 +181,13 @@ fn matches_dynamic(
 }
 
 fn hop_to<'v, N: Node<'v>>(node: &N, hop: &Hop) -> Option<N> {
-    match (hop, node.value()) {
-        (Hop::Name(name), Value::Object(members)) => {
-            members.get_key_value(&**name).map(|(name, value)| node.member(name, value))
+    let value = node.value();
+    match hop {
+        Hop::Name(name) => value.member(name).map(|(name, value)| node.child(WayStep::Name(name), value)),
+        Hop::Index(index) => {
+            let index = position(*index, value.elements()?)?;
+            value.element(index).map(|value| node.child(WayStep::Index(index), value))
         }
-        (Hop::Index(index), Value::Array(elements)) => {
-            let index = position(*index, elements.len())?;
-            elements.get(index).map(|value| node.element(index, value))
-        }
-        _ => None,
     }
 }
 
@@ -237,17 +235,9 @@ impl<'v> Run<'v, '_> {
     }
 
     fn children<N: Node<'v>>(&mut self, node: &N, found: &mut Vec<N>) -> Result<(), EvalError> {
-        match node.value() {
-            Value::Array(elements) => {
-                self.budget.visit(elements.len())?;
-                found.extend(elements.iter().enumerate().map(|(index, value)| node.element(index, value)));
-            }
-            Value::Object(members) => {
-                self.budget.visit(members.len())?;
-                found.extend(members.iter().map(|(name, value)| node.member(name, value)));
-            }
-            _ => {}
-        }
+        let value = node.value();
+        self.budget.visit(value.size())?;
+        value.for_each_child(|step, value| found.push(node.child(step, value)));
         Ok(())
     }
 
@@ -258,12 +248,12 @@ impl<'v> Run<'v, '_> {
         (start, end, step): (Option<i64>, Option<i64>, i64),
         found: &mut Vec<N>,
     ) -> Result<(), EvalError> {
-        let Value::Array(elements) = node.value() else { return Ok(()) };
-        let Ok(len) = i64::try_from(elements.len()) else { return Ok(()) };
+        let value = node.value();
+        let Some(Ok(len)) = value.elements().map(i64::try_from) else { return Ok(()) };
         let from_start = |bound: i64| if bound >= 0 { bound } else { len + bound };
         let mut take = |index: i64| {
             let index = usize::try_from(index).unwrap_or(usize::MAX);
-            found.extend(elements.get(index).map(|value| node.element(index, value)));
+            found.extend(value.element(index).map(|value| node.child(WayStep::Index(index), value)));
             self.budget.visit(1)
         };
         if step > 0 {
@@ -289,11 +279,12 @@ impl<'v> Run<'v, '_> {
 
 impl<'v> Scope<'v> {
     /// The scope outside of any filter and any `$do`.
-    pub(in crate::expr) const fn at(root: &'v Value) -> Self {
+    pub(in crate::expr) fn at(root: impl Into<JsonRef<'v>>) -> Self {
+        let root = root.into();
         Self { root, current: root }
     }
 
-    pub(in crate::expr) const fn start(self, origin: Origin) -> &'v Value {
+    pub(in crate::expr) const fn start(self, origin: Origin) -> JsonRef<'v> {
         match origin {
             Origin::Root => self.root,
             Origin::Current => self.current,
@@ -304,7 +295,7 @@ impl<'v> Scope<'v> {
 // === impl Located ===
 
 impl<'v> Located<'v> {
-    pub(in crate::expr) const fn root(value: &'v Value) -> Self {
+    pub(in crate::expr) const fn root(value: JsonRef<'v>) -> Self {
         Self { value, way: None }
     }
 
@@ -315,36 +306,24 @@ impl<'v> Located<'v> {
         steps.reverse();
         steps
     }
+}
 
-    fn step(&self, last: WayStep<'v>, value: &'v Value) -> Self {
+impl<'v> Node<'v> for Located<'v> {
+    fn value(&self) -> JsonRef<'v> {
+        self.value
+    }
+
+    fn child(&self, last: WayStep<'v>, value: JsonRef<'v>) -> Self {
         Self { value, way: Some(Rc::new(Way { before: self.way.clone(), last })) }
     }
 }
 
-impl<'v> Node<'v> for Located<'v> {
-    fn value(&self) -> &'v Value {
-        self.value
+impl<'v> Node<'v> for JsonRef<'v> {
+    fn value(&self) -> Self {
+        *self
     }
 
-    fn member(&self, name: &'v str, value: &'v Value) -> Self {
-        self.step(WayStep::Name(name), value)
-    }
-
-    fn element(&self, index: usize, value: &'v Value) -> Self {
-        self.step(WayStep::Index(index), value)
-    }
-}
-
-impl<'v> Node<'v> for &'v Value {
-    fn value(&self) -> &'v Value {
-        self
-    }
-
-    fn member(&self, _name: &'v str, value: &'v Value) -> Self {
-        value
-    }
-
-    fn element(&self, _index: usize, value: &'v Value) -> Self {
+    fn child(&self, _step: WayStep<'v>, value: Self) -> Self {
         value
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::regexp::Regexp;
+use crate::expr::json::JsonRef;
 
 /// A query.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,11 +132,10 @@ impl Hop {
     }
 
     /// The node that it leads to from `node`.
-    pub(in crate::expr) fn from<'v>(&self, node: &'v Value) -> Option<&'v Value> {
-        match (self, node) {
-            (Self::Name(name), Value::Object(members)) => members.get(&**name),
-            (Self::Index(index), Value::Array(elements)) => elements.get(position(*index, elements.len())?),
-            _ => None,
+    pub(in crate::expr) fn from<'v>(&self, node: JsonRef<'v>) -> Option<JsonRef<'v>> {
+        match self {
+            Self::Name(name) => node.get(name),
+            Self::Index(index) => node.element(position(*index, node.elements()?)?),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Node, Otherwise};
+use super::{Name, Node, Otherwise};
 use crate::expr::nearest::nearest;
 use crate::expr::{ExprError, Query, Text};
 
@@ -59,7 +59,7 @@ impl Compiler {
             ),
             Value::Object(members) if members.keys().any(|key| key.starts_with('$')) => self.directive(members),
             Value::Object(members) => Node::Object(
-                members.iter().map(|(key, value)| (key.clone(), self.at(key, |this| this.node(value)))).collect(),
+                members.iter().map(|(key, value)| (Name::new(key), self.at(key, |this| this.node(value)))).collect(),
             ),
             Value::Null | Value::Bool(_) | Value::Number(_) => Node::Literal(source.clone()),
         }

@@ -9,7 +9,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::jsonpath::{Budget, Scope};
-use super::{ExprError, Needs, Query, RenderError, Text};
+use super::{ExprError, JsonRef, Needs, Query, RenderError, Text};
 
 /// A compiled template (DESIGN section 3, "Transform").
 #[derive(Clone)]
@@ -28,12 +28,20 @@ enum Node {
     /// A string with holes.
     Text(Text),
     Array(Vec<Self>),
-    Object(Vec<(String, Self)>),
+    Object(Vec<(Name, Self)>),
     /// One element for each item.
     Each {
         items: Query,
         element: Box<Self>,
     },
+}
+
+/// The name of a member.
+#[derive(Clone)]
+struct Name {
+    text: String,
+    /// The same as JSON, with the colon behind it.
+    written: Box<str>,
 }
 
 /// What becomes of a path at which there is nothing.
@@ -61,7 +69,7 @@ impl Template {
     ///
     /// # Errors
     /// Where the event lacks what the template requires.
-    pub fn write(&self, root: &Value, text: &mut Vec<u8>) -> Result<bool, RenderError> {
+    pub fn write<'v>(&self, root: impl Into<JsonRef<'v>>, text: &mut Vec<u8>) -> Result<bool, RenderError> {
         write::write(&self.0, Scope::at(root), &mut Budget::for_rendering(), text)
     }
 
@@ -75,8 +83,16 @@ impl Template {
     ///
     /// # Errors
     /// Where the event lacks what the template requires.
-    pub fn render(&self, root: &Value) -> Result<Option<Value>, RenderError> {
+    pub fn render<'v>(&self, root: impl Into<JsonRef<'v>>) -> Result<Option<Value>, RenderError> {
         render::render(&self.0, Scope::at(root), &mut Budget::for_rendering())
+    }
+}
+
+// === impl Name ===
+
+impl Name {
+    fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), written: format!("{}:", Value::from(text)).into() }
     }
 }
 

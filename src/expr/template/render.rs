@@ -22,9 +22,9 @@ pub(super) fn render(node: &Node, scope: Scope<'_>, budget: &mut Budget) -> Resu
         }
         Node::Object(members) => {
             let mut rendered = Map::with_capacity(members.len());
-            for (key, member) in members {
+            for (name, member) in members {
                 if let Some(value) = render(member, scope, budget)? {
-                    rendered.insert(key.clone(), value);
+                    rendered.insert(name.text.clone(), value);
                 }
             }
             Ok(Some(Value::Object(rendered)))
@@ -32,7 +32,7 @@ pub(super) fn render(node: &Node, scope: Scope<'_>, budget: &mut Budget) -> Resu
         Node::Each { items, element } => {
             let mut rendered = Vec::new();
             for item in items_of(items, scope, budget)? {
-                rendered.extend(render(element, Scope { root: scope.root, current: item }, budget)?);
+                rendered.extend(render(element, Scope { root: scope.root, current: item.into() }, budget)?);
             }
             Ok(Some(Value::Array(rendered)))
         }
@@ -82,8 +82,8 @@ fn copy(value: &Value, budget: &mut Budget) -> Result<Value, EvalError> {
 }
 
 pub(super) fn pay_for(value: &Value, budget: &mut Budget) -> Result<(), EvalError> {
-    let mut pending = vec![value];
-    while let Some(value) = pending.pop() {
+    let (mut pending, mut next) = (Vec::new(), Some(value));
+    while let Some(value) = next {
         match value {
             Value::String(text) => budget.read(text.len())?,
             Value::Array(elements) => {
@@ -98,6 +98,7 @@ pub(super) fn pay_for(value: &Value, budget: &mut Budget) -> Result<(), EvalErro
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => budget.visit(1)?,
         }
+        next = pending.pop();
     }
     Ok(())
 }

@@ -30,10 +30,9 @@ pub(super) fn write(
         }
         Node::Object(members) => {
             let mut list = List::open(b'{', text);
-            for (key, member) in members {
+            for (name, member) in members {
                 list.part(text, |text| {
-                    push(key, text);
-                    text.push(b':');
+                    text.extend_from_slice(name.written.as_bytes());
                     write(member, scope, budget, text)
                 })?;
             }
@@ -42,7 +41,7 @@ pub(super) fn write(
         Node::Each { items, element } => {
             let mut list = List::open(b'[', text);
             for item in items_of(items, scope, budget)? {
-                list.part(text, |text| write(element, Scope { root: scope.root, current: item }, budget, text))?;
+                list.part(text, |text| write(element, Scope { root: scope.root, current: item.into() }, budget, text))?;
             }
             text.push(b']');
         }

@@ -7,11 +7,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use http::Uri;
-use serde_json::Value;
 use url::{Origin, Position, Url};
 
 use crate::config::{At, Problem, Problems};
-use crate::expr::{Escape, Needs, RenderError, Text, view};
+use crate::expr::{Escape, JsonRef, Needs, RenderError, Text, view};
 use crate::model::Event;
 
 /// A compiled URL template.
@@ -120,7 +119,8 @@ impl Address {
         Ok(self.fill(&view(event, &self.needs))?.map(RenderedUrl::new))
     }
 
-    fn fill(&self, document: &Value) -> Result<Result<Url, AddressError>, RenderError> {
+    fn fill<'v>(&self, document: impl Into<JsonRef<'v>>) -> Result<Result<Url, AddressError>, RenderError> {
+        let document = document.into();
         let text = self.text.render(document, document, Escape::Url)?;
         Ok(self.check(&text))
     }

@@ -4,12 +4,13 @@
 //! signed time would refuse the one of an hour ago.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 
 use super::Outbound;
 use super::fields::{IDEMPOTENCY_KEY, field_name};
 use crate::config::file::{Encoding, HashFunction, OneOrMany, TimestampFormat};
 use crate::config::{At, Named, Place, Problem, Problems, file};
-use crate::expr::{Choices, RequestScope};
+use crate::expr::{Choices, JsonRef, RequestScope};
 use crate::model::{NamedSecret, Secret, Timestamp};
 use crate::signing::{self, Content, Context, Form, MacKey, Message, SigningError, mac_keys, write_time};
 
@@ -94,14 +95,16 @@ impl Signer {
     }
 
     fn tags(&self, request: &Outbound, time: Option<&str>) -> Result<Vec<Vec<u8>>, SigningError> {
-        let json = if self.content.needs_json() { serde_json::from_slice(&request.body).ok() } else { None };
+        let json: Option<Value> =
+            if self.content.needs_json() { serde_json::from_slice(&request.body).ok() } else { None };
+        let json = json.as_ref().map(JsonRef::from);
         let scope = RequestScope {
             headers: &request.headers,
             query: request.url.query().unwrap_or_default(),
             path_params: &[],
             body: &request.body,
-            json: json.as_ref(),
-            envelope: json.as_ref(),
+            json,
+            envelope: json,
             data: &request.body,
         };
         let message = Message { method: &request.method, path: request.url.path(), scope };

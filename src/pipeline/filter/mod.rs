@@ -3,12 +3,11 @@
 mod order;
 
 use regex::RegexSet;
-use serde_json::Value;
 
 pub use order::OrderBy;
 
 use crate::config::{At, Place, Problem, Problems, file};
-use crate::expr::{EvalError, Needs, Predicate, view};
+use crate::expr::{EvalError, JsonRef, Needs, Predicate, view};
 use crate::model::{Event, Lane};
 use crate::queue::NewDelivery;
 
@@ -74,7 +73,7 @@ impl Filter {
     /// # Errors
     /// Where an expression visits too many nodes of the event.
     pub fn matches(&self, event: &Event) -> Result<bool, EvalError> {
-        self.lets_through(event, &view(event, &self.needs))
+        self.lets_through(event, (&view(event, &self.needs)).into())
     }
 
     fn new(node: Node) -> Self {
@@ -84,7 +83,7 @@ impl Filter {
     }
 
     /// The same over a view of the event that has what it needs.
-    fn lets_through(&self, event: &Event, document: &Value) -> Result<bool, EvalError> {
+    fn lets_through(&self, event: &Event, document: JsonRef<'_>) -> Result<bool, EvalError> {
         self.node.matches(event, document)
     }
 }
@@ -114,16 +113,17 @@ impl Wants {
     /// # Errors
     /// Where an expression visits too many nodes of the event.
     pub fn deliveries(&self, event: &Event) -> Result<Vec<NewDelivery>, EvalError> {
-        let document = view(event, &self.needs);
+        let view = view(event, &self.needs);
+        let document = JsonRef::from(&view);
         let wanted =
-            |filter: &Option<Filter>| filter.as_ref().map_or(Ok(true), |filter| filter.lets_through(event, &document));
+            |filter: &Option<Filter>| filter.as_ref().map_or(Ok(true), |filter| filter.lets_through(event, document));
         if !wanted(&self.route)? {
             return Ok(Vec::new());
         }
         let mut deliveries = Vec::with_capacity(self.lanes.len());
         for lane in &self.lanes {
             if wanted(&lane.filter)? {
-                deliveries.push(lane.delivery(&document)?);
+                deliveries.push(lane.delivery(document)?);
             }
         }
         Ok(deliveries)
@@ -135,14 +135,14 @@ impl Wants {
     /// Where the order key's path visits too many nodes of the event.
     pub fn delivery(&self, event: &Event, lane: &Lane) -> Result<Option<NewDelivery>, EvalError> {
         let wanted = self.lanes.iter().find(|wants| wants.lane == *lane);
-        wanted.map(|wants| wants.delivery(&view(event, &self.needs))).transpose()
+        wanted.map(|wants| wants.delivery((&view(event, &self.needs)).into())).transpose()
     }
 }
 
 // === impl LaneWants ===
 
 impl LaneWants {
-    fn delivery(&self, document: &Value) -> Result<NewDelivery, EvalError> {
+    fn delivery(&self, document: JsonRef<'_>) -> Result<NewDelivery, EvalError> {
         let order_key = self.order_by.as_ref().map(|order_by| order_by.key(document)).transpose()?.flatten();
         Ok(NewDelivery { lane: self.lane.clone(), order_key })
     }
@@ -161,7 +161,7 @@ impl Node {
         }
     }
 
-    fn matches(&self, event: &Event, document: &Value) -> Result<bool, EvalError> {
+    fn matches(&self, event: &Event, document: JsonRef<'_>) -> Result<bool, EvalError> {
         match self {
             Self::Expression(predicate) => predicate.holds(document),
             Self::Types(globs) => Ok(globs.is_match(event.kind())),
@@ -172,7 +172,7 @@ impl Node {
     }
 }
 
-fn any(nodes: &[Node], event: &Event, document: &Value) -> Result<bool, EvalError> {
+fn any(nodes: &[Node], event: &Event, document: JsonRef<'_>) -> Result<bool, EvalError> {
     nodes.iter().try_fold(false, |any, node| Ok(any || node.matches(event, document)?))
 }
 
@@ -244,7 +244,7 @@ fn types_node(globs: &At<Vec<At<String>>>, problems: &mut Problems) -> Option<No
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::config::load::{self, FixedSurroundings};

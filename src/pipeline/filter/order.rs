@@ -4,7 +4,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::config::{At, Problem, Problems};
-use crate::expr::{EvalError, Needs, Query};
+use crate::expr::{EvalError, JsonRef, Needs, Query};
 
 /// `order_by:`, compiled: events of one lane for which it finds the same value are delivered first in, first out.
 #[derive(Debug)]
@@ -42,7 +42,8 @@ impl OrderBy {
     ///
     /// # Errors
     /// Where the path visits too many nodes of the event.
-    pub fn key(&self, document: &Value) -> Result<Option<Box<str>>, EvalError> {
+    pub fn key<'v>(&self, document: impl Into<JsonRef<'v>>) -> Result<Option<Box<str>>, EvalError> {
+        let document = document.into();
         let key: Box<str> = match self.0.first(document, document)? {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::String(text)) => text.as_str().into(),

@@ -2,31 +2,37 @@
 //! section 3), any other JSON by `$.type` and `$.id`.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::media::Media;
 use super::spans::Spans;
-use super::{Draft, MAX_EVENTS, NotAnEvent, attributes, parse};
-use crate::expr::{Needs, Query, Step, as_text};
+use super::{Draft, Kept, MAX_EVENTS, NotAnEvent, attributes, parse, with_data};
+use crate::expr::{JsonRef, Needs, Query, Step, as_text};
+use crate::model::Excerpt;
 use crate::pipeline::Received;
 
 /// What is read of a body.
 #[derive(Debug)]
 pub(super) struct Open {
     /// Of an event in the JSON format.
-    structured: Needs,
+    structured: Reading,
     data: Query,
     mark: usize,
     /// Of any other JSON.
-    plain: Needs,
+    plain: Reading,
     /// Of the data of an event that is in the header fields.
-    binary: Needs,
-    /// Whether what was read of the data goes with the event.
-    keeps: bool,
+    binary: Reading,
+}
+
+/// What is read of one form of a body, and what of the document goes with the event then.
+#[derive(Debug, Default)]
+struct Reading {
+    needs: Needs,
+    kept: Option<Arc<Needs>>,
 }
 
 // === impl Open ===
@@ -38,15 +44,19 @@ impl Open {
         let data = Query::parse("$.data").ok()?;
         let mark = structured.mark(&data)?;
         let plain = Needs::members(&["id", "type", "subject", "time"]);
-        Some(Self { structured, data, mark, plain, binary: Needs::nothing(), keeps: false })
+        let reading = |needs| Reading { needs, kept: None };
+        Some(Self { structured: reading(structured), data, mark, plain: reading(plain), binary: Reading::default() })
     }
 
-    /// From now on so much of the data is read with what makes the event, and goes with it.
-    pub(super) fn keep(&mut self, data: &Needs) {
-        self.keeps = true;
-        self.structured.add_within(&self.data, data);
-        self.plain.add(data);
-        self.binary.add(data);
+    /// From now on so much of the data is read with what makes the event, and goes with it as part of its document.
+    pub(super) fn keep(&mut self, document: &Needs, data: &Needs) {
+        let Self { structured, plain, binary, .. } = self;
+        structured.needs.add_within(&self.data, data);
+        structured.kept = Some(with_data(document, &structured.needs.within(&self.data)));
+        for reading in [plain, binary] {
+            reading.needs.add(data);
+            reading.kept = Some(with_data(document, &reading.needs));
+        }
     }
 
     /// The events of a request.
@@ -65,13 +75,13 @@ impl Open {
 
     /// Section 3.2, structured content mode.
     fn structured(&self, received: &Received) -> Result<Draft, NotAnEvent> {
-        let Some(mut read) = self.structured.read(&received.body) else {
+        let Some(read) = self.structured.needs.read(&received.body) else {
             let body = parse(&received.body)?;
             let mut spans = spans(received)?;
-            return object(&body, || spans.range(&[Step::Name("data".to_owned())]));
+            return object((&body).into(), || spans.range(&[Step::Name("data".to_owned())]));
         };
-        let draft = object(&read.value, || read.marks.get(self.mark).cloned().flatten())?;
-        Ok(Draft { read: self.keeps.then(|| read.take(&self.data)), ..draft })
+        let draft = object(read.json(), || read.marks.get(self.mark).cloned().flatten())?;
+        Ok(Draft { kept: self.structured.keep(|| read.take(&self.data)), ..draft })
     }
 
     /// Section 3.1, binary content mode.
@@ -84,7 +94,7 @@ impl Open {
             return Err(missing("specversion 1.0", "header:ce-specversion".to_owned()));
         }
         let empty = received.body.is_empty();
-        let (read, data) = if empty { (Value::Null, 0..0) } else { read_body(received, &self.binary)? };
+        let (read, data) = if empty { (Excerpt::NOTHING, 0..0) } else { read_body(received, &self.binary.needs)? };
         Ok(Draft {
             id: required("id", "ce-id")?,
             kind: required("type", "ce-type")?,
@@ -92,14 +102,15 @@ impl Open {
             time: header("ce-time").and_then(|time| attributes::time(&time)),
             source: Some(required("source", "ce-source")?),
             data,
-            read: self.keeps.then_some(read),
+            kept: self.binary.keep(|| read),
         })
     }
 
     fn plain(&self, received: &Received) -> Result<Draft, NotAnEvent> {
-        let (body, data) = read_body(received, &self.plain)?;
+        let (read, data) = read_body(received, &self.plain.needs)?;
+        let body = JsonRef::part(&self.plain.needs, &read);
         let text = |name: &str| {
-            let value = body.get(name).filter(|value| value.is_string() || value.is_number())?;
+            let value = body.get(name)?.value().filter(|value| value.is_string() || value.is_number())?;
             as_text(value).filter(|text| !text.is_empty()).map(Box::from)
         };
         let id = text("id").unwrap_or_else(|| hex::encode(Sha256::digest(&received.body)).into());
@@ -110,8 +121,16 @@ impl Open {
             time: text("time").and_then(|time: Box<str>| attributes::time(&time)),
             source: None,
             data,
-            read: self.keeps.then_some(body),
+            kept: self.plain.keep(|| read),
         })
+    }
+}
+
+// === impl Reading ===
+
+impl Reading {
+    fn keep(&self, data: impl FnOnce() -> Excerpt) -> Option<Kept> {
+        self.kept.as_ref().map(|needs| Kept { needs: Arc::clone(needs), data: data() })
     }
 }
 
@@ -127,14 +146,16 @@ fn batch(received: &Received) -> Result<Vec<Draft>, NotAnEvent> {
         _ => events
             .iter()
             .enumerate()
-            .map(|(index, event)| object(event, || spans.range(&[Step::Index(index), Step::Name("data".to_owned())])))
+            .map(|(index, event)| {
+                object(event.into(), || spans.range(&[Step::Index(index), Step::Name("data".to_owned())]))
+            })
             .collect(),
     }
 }
 
 /// One event in the JSON format (CloudEvents 1.0, JSON event format 1.0.2); `data` is where its `data` stands.
-fn object(event: &Value, data: impl FnOnce() -> Option<Range<usize>>) -> Result<Draft, NotAnEvent> {
-    let text = |name: &str| event.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+fn object(event: JsonRef<'_>, data: impl FnOnce() -> Option<Range<usize>>) -> Result<Draft, NotAnEvent> {
+    let text = |name: &str| event.get(name)?.value()?.as_str().filter(|text| !text.is_empty());
     let required = |name: &'static str| text(name).ok_or_else(|| missing(name, format!("$.{name}")));
     if !required("specversion")?.starts_with("1.") {
         return Err(missing("specversion 1.0", "$.specversion".to_owned()));
@@ -149,7 +170,7 @@ fn object(event: &Value, data: impl FnOnce() -> Option<Range<usize>>) -> Result<
         time: text("time").and_then(attributes::time),
         source: Some(required("source")?.into()),
         data: data().unwrap_or_default(),
-        read: None,
+        kept: None,
     })
 }
 
@@ -161,12 +182,13 @@ fn attribute(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
 }
 
 /// As much of the body as is needed, and where it stands without the white space around it.
-fn read_body(received: &Received, needs: &Needs) -> Result<(Value, Range<usize>), NotAnEvent> {
+fn read_body(received: &Received, needs: &Needs) -> Result<(Excerpt, Range<usize>), NotAnEvent> {
     if let Some(read) = needs.read(&received.body) {
-        return Ok((read.value, read.range));
+        let range = read.range.clone();
+        return Ok((read.into_excerpt(), range));
     }
     let body = parse(&received.body)?;
-    Ok((body, spans(received)?.range(&[]).unwrap_or_default()))
+    Ok((Excerpt::Value(body), spans(received)?.range(&[]).unwrap_or_default()))
 }
 
 fn spans(received: &Received) -> Result<Spans<'_>, NotAnEvent> {

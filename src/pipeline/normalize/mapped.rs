@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::media::Media;
 use super::spans::Spans;
-use super::{Draft, MAX_EVENTS, NotAnEvent, attributes, parse};
+use super::{Draft, Kept, MAX_EVENTS, NotAnEvent, attributes, parse, with_data};
 use crate::config::{At, Problem, Problems, file};
-use crate::expr::{Choices, Needs, Pruned, Query, RequestScope, Step};
+use crate::expr::{Choices, JsonRef, Needs, Pruned, Query, RequestScope, Step};
 use crate::pipeline::Received;
 
 /// A provider's `event:`, compiled.
@@ -36,8 +37,9 @@ struct Single {
     needs: Needs,
     /// The mark of each of `data`'s paths.
     marks: Vec<usize>,
-    /// Whether what was read of the data goes with the event.
-    keeps: bool,
+    /// What of its document goes with the event, for each of those paths; where there are none, the one for the whole body. Empty
+    /// where nothing does.
+    kept: Vec<Arc<Needs>>,
 }
 
 /// Something compiled, with the text it was compiled from, for messages.
@@ -121,35 +123,39 @@ impl Mapping {
         self.time.add_needs(&mut needs);
         self.subject.add_needs(&mut needs);
         let marks = self.data.iter().map(|query| needs.mark(&query.compiled)).collect::<Option<_>>()?;
-        Some(Single { needs, marks, keeps: false })
+        Some(Single { needs, marks, kept: Vec::new() })
     }
 
-    /// From now on so much of the data is read with what makes the event, and goes with it.
-    pub(super) fn keep(&mut self, data: &Needs) {
-        let Some(single) = &mut self.single else { return };
-        single.keeps = true;
+    /// From now on so much of the data is read with what makes the event, and goes with it as part of its document.
+    pub(super) fn keep(&mut self, document: &Needs, data: &Needs) {
+        let Some(Single { needs, kept, .. }) = &mut self.single else { return };
         if self.data.is_empty() {
-            single.needs.add(data);
+            needs.add(data);
+            kept.push(with_data(document, needs));
         }
-        self.data.iter().for_each(|query| single.needs.add_within(&query.compiled, data));
+        self.data.iter().for_each(|query| needs.add_within(&query.compiled, data));
+        kept.extend(self.data.iter().map(|query| with_data(document, &needs.within(&query.compiled))));
     }
 
-    fn read_single(&self, single: &Single, mut read: Pruned, received: &Received) -> Result<Draft, NotAnEvent> {
-        self.check_required(&read.value)?;
-        let mut paths = self.data.iter().zip(&single.marks);
+    fn read_single(&self, single: &Single, read: Pruned<'_>, received: &Received) -> Result<Draft, NotAnEvent> {
+        self.check_required(read.json())?;
         let place = |mark: usize| read.marks.get(mark).cloned().flatten();
-        let found = paths.find_map(|(query, mark)| Some((&query.compiled, place(*mark)?)));
-        let (path, data) = match found {
-            Some((query, range)) => (Some(query), range),
-            None if self.data.is_empty() => (None, read.range.clone()),
+        let mut paths = self.data.iter().zip(&single.marks).enumerate();
+        let found = paths.find_map(|(path, (query, mark))| Some((path, Some(&query.compiled), place(*mark)?)));
+        let (path, query, data) = match found {
+            Some(found) => found,
+            None if self.data.is_empty() => (0, None, read.range.clone()),
             None => return Err(self.no_data()),
         };
-        let draft = self.draft(&read.value, &read.value, received, data, || Some(read.range.clone()))?;
-        let read = single.keeps.then(|| match path {
-            Some(path) => read.take(path),
-            None => read.value,
+        let draft = self.draft(read.json(), read.json(), received, data, || Some(read.range.clone()))?;
+        let kept = single.kept.get(path).map(|needs| Kept {
+            needs: Arc::clone(needs),
+            data: match query {
+                Some(query) => read.take(query),
+                None => read.into_excerpt(),
+            },
         });
-        Ok(Draft { read, ..draft })
+        Ok(Draft { kept, ..draft })
     }
 
     fn elements<'v>(&self, body: &'v Value) -> Result<Vec<Element<'v>>, NotAnEvent> {
@@ -198,12 +204,12 @@ impl Mapping {
     }
 
     fn element(&self, element: &Element<'_>, received: &Received, spans: &mut Spans<'_>) -> Result<Draft, NotAnEvent> {
-        self.check_required(element.value)?;
+        self.check_required(element.value.into())?;
         let data = spans.range(&self.data(element)?).unwrap_or_default();
-        self.draft(element.value, element.envelope, received, data, || spans.range(&element.path))
+        self.draft(element.value.into(), element.envelope.into(), received, data, || spans.range(&element.path))
     }
 
-    fn check_required(&self, element: &Value) -> Result<(), NotAnEvent> {
+    fn check_required(&self, element: JsonRef<'_>) -> Result<(), NotAnEvent> {
         for query in &self.require {
             if query.compiled.first(element, element)?.is_none() {
                 return Err(NotAnEvent::Missing { what: "required part", looked_at: query.text.clone() });
@@ -215,8 +221,8 @@ impl Mapping {
     /// An event whose data stands at `data`. `place` is where its element does, which is asked where the id is made of that.
     fn draft(
         &self,
-        element: &Value,
-        envelope: &Value,
+        element: JsonRef<'_>,
+        envelope: JsonRef<'_>,
         received: &Received,
         data: Range<usize>,
         place: impl FnOnce() -> Option<Range<usize>>,
@@ -240,7 +246,7 @@ impl Mapping {
             id,
             source: None,
             data,
-            read: None,
+            kept: None,
         })
     }
 

@@ -35,6 +35,9 @@ impl Media {
             return Err(NotAnEvent::ContentEncoding);
         }
         let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Self::Unsaid) };
+        if value == "application/json" {
+            return Ok(Self::Json);
+        }
         let Ok(value) = value.to_str() else { return Ok(Self::Other) };
         let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         Ok(match essence.as_str() {

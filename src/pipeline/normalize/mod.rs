@@ -16,7 +16,7 @@ use self::cloudevents::Open;
 use self::mapped::Mapping;
 use crate::config::{At, Problems, file};
 use crate::expr::{EvalError, Needs, kept};
-use crate::model::{Attributes, Event, Evidence, Headers, Request, RequestId};
+use crate::model::{Attributes, Event, Evidence, Excerpt, Headers, Request, RequestId};
 use crate::pipeline::{Received, Verified};
 
 /// Where in a route's requests its events are, compiled.
@@ -26,8 +26,6 @@ pub struct Normalizer {
     route: Arc<str>,
     reading: Reading,
     left_out: Vec<HeaderName>,
-    /// What goes with an event of its document, where its data is looked at.
-    needs: Arc<Needs>,
 }
 
 /// A request's events.
@@ -117,8 +115,16 @@ struct Draft {
     /// The sender's own `source`, where the request is a CloudEvents one.
     source: Option<Box<str>>,
     data: Range<usize>,
-    /// The data as far as it was read, where that is to go with the event.
-    read: Option<Value>,
+    /// What goes with the event of its document.
+    kept: Option<Kept>,
+}
+
+/// An event's data as far as it was read, and what that is needed for.
+#[derive(Debug)]
+struct Kept {
+    /// What is needed of the document: of its data as much as was read.
+    needs: Arc<Needs>,
+    data: Excerpt,
 }
 
 // === impl Normalizer ===
@@ -141,23 +147,21 @@ impl Normalizer {
             route: Arc::clone(route),
             reading,
             left_out: NEVER_KEPT.iter().chain(credentials).cloned().collect(),
-            needs: Arc::default(),
         })
     }
 
     /// The same for a route where `needs` is what its deliveries look at in an event's document. It is read once then, and
     /// goes with the event.
     #[must_use]
-    pub fn keeping(mut self, needs: Needs) -> Self {
+    pub fn keeping(mut self, needs: &Needs) -> Self {
         let data = needs.of_member("data");
         if data.is_nothing() {
             return self;
         }
         match &mut self.reading {
-            Reading::Mapped(mapping) => mapping.keep(&data),
-            Reading::Open(open) => open.keep(&data),
+            Reading::Mapped(mapping) => mapping.keep(needs, &data),
+            Reading::Open(open) => open.keep(needs, &data),
         }
-        self.needs = Arc::new(needs);
         self
     }
 
@@ -166,7 +170,12 @@ impl Normalizer {
     ///
     /// # Errors
     /// Where it is not JSON, or there is no event in it: then nothing of it is to be kept.
-    pub fn normalize(&self, verified: Verified, id: RequestId, configuration: &str) -> Result<Normalized, NotAnEvent> {
+    pub fn normalize(
+        &self,
+        verified: Verified,
+        id: RequestId,
+        configuration: &Arc<str>,
+    ) -> Result<Normalized, NotAnEvent> {
         let drafts = match &self.reading {
             Reading::Mapped(mapping) => mapping.read(verified.received())?,
             Reading::Open(open) => open.read(verified.received())?,
@@ -176,18 +185,19 @@ impl Normalizer {
             Reading::Mapped(mapping) => mapping.attempt(&received),
             Reading::Open(_) => None,
         };
-        let evidence = Evidence { attempt, configuration: configuration.into(), ..evidence };
-        let limit = most_events(&received);
+        let evidence = Evidence { attempt, configuration: Arc::clone(configuration), ..evidence };
+        let head = head_bytes(&received);
+        let limit = most_events(head + received.query.len());
         if drafts.len() > limit {
             return Err(NotAnEvent::TooManyEvents { limit });
         }
-        let request = Arc::new(self.keep(received, evidence, id));
+        let request = Arc::new(self.keep(received, head, evidence, id));
         let events = drafts.into_iter().map(|draft| self.occurrence(draft, &request)).collect();
         Ok(Normalized { request, events })
     }
 
-    fn keep(&self, received: Received, evidence: Evidence, id: RequestId) -> Request {
-        let mut headers = Headers::new();
+    fn keep(&self, received: Received, head: usize, evidence: Evidence, id: RequestId) -> Request {
+        let mut headers = Headers::with_capacity(received.headers.len(), head);
         for (name, value) in &received.headers {
             if let Ok(value) = value.to_str()
                 && !self.left_out.contains(name)
@@ -211,7 +221,7 @@ impl Normalizer {
     fn occurrence(&self, draft: Draft, request: &Arc<Request>) -> Occurrence {
         let key = match &draft.source {
             Some(source) => format!("{source}\n{}", draft.id),
-            None => draft.id.to_string(),
+            None => String::from(&*draft.id),
         };
         let attributes = Attributes {
             id: draft.id,
@@ -223,8 +233,8 @@ impl Normalizer {
             route: Arc::clone(&self.route),
         };
         let event = Event::unparsed(attributes, Arc::clone(request), draft.data);
-        let event = match draft.read {
-            Some(data) => kept(event, &self.needs, data),
+        let event = match draft.kept {
+            Some(Kept { needs, data }) => kept(event, &needs, data),
             None => event,
         };
         Occurrence { event: Arc::new(event), key }
@@ -244,10 +254,24 @@ const NEVER_KEPT: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
-/// How many events a request with this head may have.
-fn most_events(received: &Received) -> usize {
-    let fields: usize = received.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    MAX_EVENTS.min(MAX_HEADS / (EVENT_OVERHEAD + fields + received.query.len()))
+/// What is needed of a document, where as much is read of its data as is said of that: it is kept in the order of what it was
+/// read for.
+fn with_data(document: &Needs, data: &Needs) -> Arc<Needs> {
+    let mut needs = document.clone();
+    if needs.by_name().is_some() {
+        *needs.name("data") = data.clone();
+    }
+    Arc::new(needs)
+}
+
+/// What the header fields of a request take, in bytes.
+fn head_bytes(received: &Received) -> usize {
+    received.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+/// How many events a request may have, where its head takes so many bytes.
+fn most_events(head: usize) -> usize {
+    MAX_EVENTS.min(MAX_HEADS / (EVENT_OVERHEAD + head))
 }
 
 /// Parses a body, within serde_json's bound of 128 levels.

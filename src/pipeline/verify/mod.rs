@@ -27,7 +27,7 @@ pub use self::sign::{SignError, Unsigned};
 
 use self::credential::Credential;
 use crate::config::{At, Problem, Problems, file};
-use crate::expr::{Choices, RequestScope};
+use crate::expr::{Choices, JsonRef, RequestScope};
 use crate::model::{Evidence, NamedSecret, Timestamp};
 use crate::pipeline::Received;
 use crate::signing::{self, Message};
@@ -132,7 +132,7 @@ impl Verifier {
         let proof = self.scheme.prove(&message(&received, json.as_ref()), now)?;
         let evidence = Evidence {
             scheme: self.scheme().into(),
-            secret: proof.secret.as_deref().map(Into::into),
+            secret: proof.secret,
             skew_ms: proof.signed_at.map(|at| at.millis_from(received.received_at)),
             ..Evidence::default()
         };
@@ -207,6 +207,7 @@ impl Scheme {
 
 /// A received request as the schemes look at it. `json` is the parsed body, where the scheme needs it and it is JSON.
 fn message<'a>(received: &'a Received, json: Option<&'a Value>) -> Message<'a> {
+    let json = json.map(JsonRef::from);
     let scope = RequestScope { json, envelope: json, ..received.scope() };
     Message { method: &received.method, path: &received.path, scope }
 }

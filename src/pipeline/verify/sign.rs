@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 
 use super::{Scheme, Verifier};
-use crate::expr::RequestScope;
+use crate::expr::{JsonRef, RequestScope};
 use crate::model::{NamedSecret, Timestamp};
 use crate::pipeline::Received;
 use crate::signing::{Message, SigningError};
@@ -69,6 +69,7 @@ impl Unsigned {
     }
 
     pub(super) fn message<'a>(&'a self, json: Option<&'a Value>) -> Message<'a> {
+        let json = json.map(JsonRef::from);
         let scope = RequestScope {
             headers: &self.headers,
             query: &self.query,

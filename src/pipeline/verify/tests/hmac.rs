@@ -14,7 +14,7 @@ fn verifier(change: impl FnOnce(&mut file::Hmac)) -> Verifier {
     SETUP.verifier(file::Auth::Hmac(hmac), &[("main", KEY)])
 }
 
-fn given(verifier: &Verifier, signature: &str) -> Result<Option<Box<str>>, Rejection> {
+fn given(verifier: &Verifier, signature: &str) -> Result<Option<Arc<str>>, Rejection> {
     judge(verifier, request(&[("x-signature", signature)], BODY))
 }
 

@@ -26,7 +26,7 @@ fn hs256(claims: &Value) -> String {
     token(&json!({ "alg": "HS256" }), claims, SECRET.as_bytes())
 }
 
-fn bearer(verifier: &Verifier, token: &str) -> Result<Option<Box<str>>, Rejection> {
+fn bearer(verifier: &Verifier, token: &str) -> Result<Option<Arc<str>>, Rejection> {
     judge(verifier, request(&[("authorization", &format!("Bearer {token}"))], "{}"))
 }
 

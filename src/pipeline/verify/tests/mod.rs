@@ -103,13 +103,13 @@ fn request(headers: &[(&str, &str)], body: impl Into<Bytes>) -> Unsigned {
 }
 
 /// The name of the secret that verified the request, or why none did.
-fn judge(verifier: &Verifier, request: Unsigned) -> Result<Option<Box<str>>, Rejection> {
+fn judge(verifier: &Verifier, request: Unsigned) -> Result<Option<Arc<str>>, Rejection> {
     verifier.verify(request.received(NOW), NOW).map(|verified| verified.into_parts().1.secret)
 }
 
 /// The outcome where a secret called `main` matched.
 #[expect(clippy::unnecessary_wraps, reason = "it stands for a verdict")]
-fn believed() -> Result<Option<Box<str>>, Rejection> {
+fn believed() -> Result<Option<Arc<str>>, Rejection> {
     Ok(Some("main".into()))
 }
 

@@ -1,14 +1,10 @@
-//! Reads as much of a JSON text as is needed, and checks all of it.
-//!
-//! What is not needed is gone through once and takes no memory. The grammar is that of serde_json, whose word is the last:
-//! where this reader gives up it is asked, so that it may be stricter and must never be laxer.
+//! The grammar of JSON: what stands where the reader is, and what it goes past.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
-use serde_json::{Map, Number, Value};
+use serde_json::Number;
 
-use super::needs::Pruned;
+use super::Reader;
 use crate::model::Needs;
 
 /// How deep lists and objects may nest: as deep as in serde_json.
@@ -20,30 +16,8 @@ const RAW_VALUE: &str = "$serde_json::private::RawValue";
 /// A byte in each place of eight.
 const EACH_BYTE: u64 = u64::MAX / 255;
 
-static NOTHING: Needs = Needs::nothing();
-
-/// Reads a text as far as `needs` says, which has so many marks.
-pub(super) fn read(text: &[u8], needs: &Needs, marks: usize) -> Option<Pruned> {
-    let text = std::str::from_utf8(text).ok()?;
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: 0, marks: vec![None; marks] };
-    reader.token()?;
-    let from = reader.at;
-    let value = reader.value(needs, false)?;
-    let range = from..reader.at;
-    reader.token().is_none().then_some(Pruned { value, range, marks: reader.marks })
-}
-
-struct Reader<'t> {
-    text: &'t str,
-    /// The same.
-    bytes: &'t [u8],
-    at: usize,
-    depth: u8,
-    marks: Vec<Option<Range<usize>>>,
-}
-
 /// A string as it stands in the text, without its quotes.
-struct Quoted<'t> {
+pub(super) struct Quoted<'t> {
     text: &'t str,
     from: usize,
     to: usize,
@@ -53,78 +27,17 @@ struct Quoted<'t> {
 // === impl Reader ===
 
 impl<'t> Reader<'t> {
-    /// One value; all of it is kept where it is `whole`.
-    fn value(&mut self, needs: &Needs, whole: bool) -> Option<Value> {
-        let whole = whole || needs.whole;
-        let first = self.token()?;
-        let from = self.at;
-        let value = match first {
-            b'{' => self.nested(|reader| reader.object(needs, whole))?,
-            b'[' => self.nested(|reader| reader.array(needs, whole))?,
-            b'"' => {
-                let quoted = self.quoted()?;
-                if whole { Value::String(quoted.text()?.into_owned()) } else { Value::Null }
-            }
-            b'-' | b'0'..=b'9' => {
-                let number = self.number()?;
-                if whole { Value::Number(serde_json::from_str(number).ok()?) } else { Value::Null }
-            }
-            b't' => self.word("true").map(|()| Value::Bool(true))?,
-            b'f' => self.word("false").map(|()| Value::Bool(false))?,
-            _ => self.word("null").map(|()| Value::Null)?,
-        };
-        if let Some(slot) = needs.mark.and_then(|mark| self.marks.get_mut(mark)) {
-            *slot = Some(from..self.at);
-        }
-        Some(value)
-    }
-
-    fn object(&mut self, needs: &Needs, whole: bool) -> Option<Value> {
-        let whole = whole || needs.object;
-        let mut members = Map::new();
-        let mut more = self.opens(b'}')?;
-        let mut first = true;
-        while more {
-            let name = self.name()?;
-            if std::mem::take(&mut first) && name.is_raw_value()? {
-                return None;
-            }
-            match name.among(needs)? {
-                Some((known, needs)) => {
-                    // Of two equal names the last counts, and nothing of the first.
-                    needs.for_each_mark(&mut |mark| self.marks.get_mut(mark).into_iter().for_each(|slot| *slot = None));
-                    let value = self.value(needs, whole)?;
-                    members.insert(known.to_owned(), value);
-                }
-                None if whole => {
-                    let value = self.value(&NOTHING, true)?;
-                    members.insert(name.text()?.into_owned(), value);
-                }
-                None => self.skip()?,
-            }
-            more = self.goes_on(b'}')?;
-        }
-        Some(Value::Object(members))
-    }
-
-    fn array(&mut self, needs: &Needs, whole: bool) -> Option<Value> {
-        let each = needs.each.as_deref().or(whole.then_some(&NOTHING));
-        let mut elements = Vec::new();
-        let mut more = self.opens(b']')?;
-        while more {
-            match each {
-                Some(each) => elements.push(self.value(each, whole)?),
-                None => self.skip()?,
-            }
-            more = self.goes_on(b']')?;
-        }
-        Some(if each.is_some() { Value::Array(elements) } else { Value::Null })
-    }
-
-    /// Goes through one value of which nothing is needed.
-    fn skip(&mut self) -> Option<()> {
+    /// Goes through one value of which nothing is needed: most are strings.
+    #[inline(always)]
+    pub(super) fn skip(&mut self) -> Option<()> {
         match self.token()? {
             b'"' => self.quoted().map(drop),
+            other => self.skip_other(other),
+        }
+    }
+
+    fn skip_other(&mut self, first: u8) -> Option<()> {
+        match first {
             b'{' => self.nested(|reader| reader.skip_nested(true)),
             b'[' => self.nested(|reader| reader.skip_nested(false)),
             b'-' | b'0'..=b'9' => self.number().map(drop),
@@ -152,7 +65,7 @@ impl<'t> Reader<'t> {
     }
 
     #[inline]
-    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+    pub(super) fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         if self.depth == DEEPEST {
             return None;
         }
@@ -164,7 +77,7 @@ impl<'t> Reader<'t> {
 
     /// Goes into a list or an object. Whether there is something in it.
     #[inline]
-    fn opens(&mut self, end: u8) -> Option<bool> {
+    pub(super) fn opens(&mut self, end: u8) -> Option<bool> {
         self.at += 1;
         let empty = self.token()? == end;
         self.at += usize::from(empty);
@@ -173,15 +86,15 @@ impl<'t> Reader<'t> {
 
     /// Goes behind a part of a list or an object. Whether another follows.
     #[inline]
-    fn goes_on(&mut self, end: u8) -> Option<bool> {
+    pub(super) fn goes_on(&mut self, end: u8) -> Option<bool> {
         let byte = self.token()?;
         self.at += 1;
         (byte == b',' || byte == end).then_some(byte == b',')
     }
 
     /// The name of a member, and the colon behind it.
-    #[inline]
-    fn name(&mut self) -> Option<Quoted<'t>> {
+    #[inline(always)]
+    pub(super) fn name(&mut self) -> Option<Quoted<'t>> {
         (self.token()? == b'"').then_some(())?;
         let name = self.quoted()?;
         (self.token()? == b':').then_some(())?;
@@ -190,8 +103,8 @@ impl<'t> Reader<'t> {
     }
 
     /// A string whose escapes stand for characters. A quote is next.
-    #[inline]
-    fn quoted(&mut self) -> Option<Quoted<'t>> {
+    #[inline(always)]
+    pub(super) fn quoted(&mut self) -> Option<Quoted<'t>> {
         self.at += 1;
         let from = self.at;
         let mut escaped = false;
@@ -235,7 +148,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A number as it stands in the text, within what serde_json takes for one.
-    fn number(&mut self) -> Option<&'t str> {
+    pub(super) fn number(&mut self) -> Option<&'t str> {
         let from = self.at;
         self.at += usize::from(self.peek()? == b'-');
         let leading_zero = self.peek()? == b'0';
@@ -268,21 +181,22 @@ impl<'t> Reader<'t> {
     }
 
     #[inline]
-    fn word(&mut self, word: &str) -> Option<()> {
+    pub(super) fn word(&mut self, word: &str) -> Option<()> {
         let found = self.rest().starts_with(word.as_bytes());
         self.at += word.len();
         found.then_some(())
     }
 
     /// The next byte that is no white space.
-    #[inline]
-    fn token(&mut self) -> Option<u8> {
-        loop {
-            match self.peek()? {
-                b' ' | b'\n' | b'\t' | b'\r' => self.at += 1,
-                byte => return Some(byte),
-            }
+    #[inline(always)]
+    pub(super) fn token(&mut self) -> Option<u8> {
+        let mut byte = self.peek()?;
+        // Nearly all that is sent has none.
+        while byte <= b' ' && matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
+            self.at += 1;
+            byte = self.peek()?;
         }
+        Some(byte)
     }
 
     #[inline]
@@ -299,7 +213,7 @@ impl<'t> Reader<'t> {
 // === impl Quoted ===
 
 impl<'t> Quoted<'t> {
-    fn text(&self) -> Option<Cow<'t, str>> {
+    pub(super) fn text(&self) -> Option<Cow<'t, str>> {
         let inner = self.text.get(self.from..self.to)?;
         if !self.escaped {
             return Some(Cow::Borrowed(inner));
@@ -307,21 +221,23 @@ impl<'t> Quoted<'t> {
         serde_json::from_str(&format!("\"{inner}\"")).ok().map(Cow::Owned)
     }
 
-    /// What is needed of the member that has this name. The outer `None` is no name.
-    #[inline]
-    fn among<'n>(&self, needs: &'n Needs) -> Option<Option<(&'n str, &'n Needs)>> {
+    /// Which of the names it is. The outer `None` is no name.
+    #[inline(always)]
+    pub(super) fn among(&self, needs: &Needs) -> Option<Option<usize>> {
         if self.escaped {
-            let name = self.text()?;
-            return Some(
-                needs.names.iter().find(|(known, _)| **known == *name).map(|(known, needs)| (&**known, needs)),
-            );
+            return self.unescaped_among(needs);
         }
         let name = self.text.as_bytes().get(self.from..self.to)?;
-        Some(needs.names.iter().find(|(known, _)| known.as_bytes() == name).map(|(known, needs)| (&**known, needs)))
+        Some(needs.names.iter().position(|(known, _)| known.as_bytes() == name))
+    }
+
+    #[cold]
+    fn unescaped_among(&self, needs: &Needs) -> Option<Option<usize>> {
+        self.text().map(|name| needs.position(&name))
     }
 
     #[inline]
-    fn is_raw_value(&self) -> Option<bool> {
+    pub(super) fn is_raw_value(&self) -> Option<bool> {
         if !self.escaped && self.to - self.from != RAW_VALUE.len() {
             return Some(false);
         }
@@ -330,7 +246,7 @@ impl<'t> Quoted<'t> {
 }
 
 /// How many bytes stand before the first quote, backslash or control character: eight at a time.
-#[inline]
+#[inline(always)]
 fn plain(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
