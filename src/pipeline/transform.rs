@@ -223,7 +223,7 @@ mod tests {
     use std::ops::Range;
     use std::sync::Arc;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::config::At;

@@ -46,7 +46,7 @@ pub(super) fn deliveries(
         entries.extend(matching(connection, state, &condition, before, max)?);
     }
     if selection.state.is_none_or(|state| state == StateKind::Delivered) {
-        let (packed, examined_to) = packed(connection, selection, before, max)?;
+        let (packed, examined_to) = packs::deliveries(connection, selection, before, max, EXAMINED)?;
         bound = bound.max(examined_to);
         entries.extend(packed);
     }
@@ -65,7 +65,7 @@ pub(super) fn delivery(connection: &Connection, id: DeliveryId) -> rusqlite::Res
     let snapshot = connection.unchecked_transaction()?;
     for event in events_of_id(connection, id)? {
         let stored = of_event(connection, event)?.into_iter().find(|record| record.id == id);
-        let found = stored.map_or_else(|| packed_delivery(connection, event, id), |found| Ok(Some(found)))?;
+        let found = stored.map_or_else(|| packs::delivery(connection, event, id), |found| Ok(Some(found)))?;
         if found.is_some() {
             return Ok(found);
         }
@@ -223,40 +223,6 @@ fn matching(
     let mut statement = connection.prepare_cached(&sql)?;
     let records = statement.query_map(params_from_iter(values), |row| record(row, state))?;
     records.collect()
-}
-
-/// Deliveries in packs that are meant, and the least row that was looked at, where that is not all of them.
-fn packed(
-    connection: &Connection,
-    selection: &Selection,
-    before: i64,
-    max: usize,
-) -> rusqlite::Result<(Vec<DeliveryRecord>, Option<i64>)> {
-    let mut packs = Backward::new(connection, event_of(before.saturating_sub(1)) + 1);
-    let (mut entries, mut examined) = (Vec::new(), 0);
-    while let Some(PackedEvent { head, deliveries, .. }) = packs.next()? {
-        for record in deliveries.into_iter().rev() {
-            examined += 1;
-            if record.number < before.unsigned_abs() && selection.means(&record) {
-                entries.push(record);
-            }
-        }
-        if entries.len() >= max || examined >= EXAMINED {
-            return Ok((entries, i64::try_from(head.number).ok().map(|event| slots(event).0)));
-        }
-    }
-    Ok((entries, None))
-}
-
-fn packed_delivery(connection: &Connection, event: i64, id: DeliveryId) -> rusqlite::Result<Option<DeliveryRecord>> {
-    match packs::event(connection, event) {
-        Ok(found) => Ok(found.and_then(|(_, records)| records.into_iter().find(|record| record.id == id))),
-        Err(CodecError::Sqlite(error)) => Err(error),
-        Err(error) => {
-            tracing::warn!(event, %error, "the record of an event cannot be read");
-            Ok(None)
-        }
-    }
 }
 
 /// The deliveries of an event that have rows, in the order in which they were taken on.

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::command::{Command, Write};
 use super::door::Door;
-use super::settle::Verdict;
+use super::settle::{Settle, Verdict};
 use super::upkeep::Chore;
 use super::{Embedded, append, reader};
 use crate::model::{Attempt, Lane, Timestamp};
@@ -122,5 +122,26 @@ impl Queue for Embedded {
             }
             closed
         })
+    }
+}
+
+impl Embedded {
+    /// Has the next start salvage what a reader found damaged.
+    fn tell_damage(&self, error: &QueueError) {
+        if matches!(error, QueueError::Damaged { .. }) {
+            let _ = self.commands.send(Command::FoundDamage);
+        }
+    }
+
+    /// A delivery whose record cannot be read leaves the queue; nobody waits for it, and its claim is kept until then.
+    fn bury(&self, unreadable: reader::Unreadable) {
+        let reader::Unreadable { id, lane, claim, why } = unreadable;
+        tracing::error!(
+            route = &*lane.route, delivery = &*lane.delivery, %id, why,
+            "the record of a delivery cannot be read: it becomes a dead letter"
+        );
+        let settle = Settle { id, lane, claim, verdict: Verdict::Unreadable };
+        // Closed meanwhile: it is found again by the next start.
+        let _ = self.commands.send(Command::Write(Write::Settle { settle, reply: None }));
     }
 }

@@ -7,7 +7,7 @@
 //! | `queue.db` | the database |
 //! | `queue.db-wal`, `queue.db-shm` | SQLite's write-ahead log and its index; gone after an orderly close |
 //! | `lock` | nothing: who holds a lock on it has the directory |
-//! | `journal` | what is acknowledged and not in the database yet, see *The journal* |
+//! | `journal`, `journal-2` | what is acknowledged and not in the database yet, see *The journal* |
 //! | `reserve` | nothing: it keeps room, see *No room* |
 //! | `head` | how many deliveries were ever accepted, see *After a crash* |
 //! | `queue.db.damaged` | nothing: it asks the next start for a salvage |
@@ -26,6 +26,7 @@
 //! | `pending` | a delivery that is not made yet: when it is due, its attempts, its order key | it is made (moved to `done`, or deleted where nothing is retained) or given up (moved to `dead`) |
 //! | `dead` | a delivery that was given up, why and when | it is replayed (moved to `pending`), purged, or appended again |
 //! | `done` | a delivery that was made, when, and until when it is kept | that time has come, there is no room, or it is replayed |
+//! | `packs` | events that were delivered before they got to a table, and are kept: many in one row, see the module `packs` | all of it was kept long enough, there is no room, or one of them is replayed, which puts them all in rows |
 //! | `parked` | an order key that waits behind a dead letter | that is replayed, or a person releases the key |
 //! | `jobs` | a replay or purge of many, and how far it is | a hundred later ones have begun |
 //! | `numbers` | the first event number that may not have been given; the epoch of the journal | never |
@@ -68,17 +69,18 @@
 //! `synchronous=FULL`) before it returns. So `Ok` from any call here means that the change is on stable storage, as far as the
 //! disk is honest.
 //!
-//! Each 128 pages (1 MB; more where the database is large) the writer moves the log's pages into `queue.db` within a commit and syncs both. The directory is
-//! synced after files are created in it: by us for the database and the journal, by SQLite for the log. There is no other
-//! thread that checkpoints: one that did let the log grow a hundredfold.
+//! Each 128 pages (1 MB; more where the database is large) the writer, or the storer, moves the log's pages into `queue.db`
+//! within a commit and syncs both. The directory is synced after files are created in it: by us for the database and the
+//! journal, by SQLite for the log. There is no other thread that checkpoints: one that did let the log grow a hundredfold.
 //!
 //! # The journal
 //!
-//! What is in it and not in the tables is *recent*: at most a second old, a few thousand events, 8 MiB. It is brought to the
-//! tables by the next transaction, before a chore, and before anybody who asks for more than the line itself does looks into
-//! them. What was delivered by then, and is not retained, never gets there but for its key. That transaction names, in
-//! `numbers`, the epoch of the journal that begins with it; a start reads the records of the epoch that is named there. The
-//! `journal` module has the rest.
+//! What is in it and not in the tables is *recent*: about a second old at most, a few thousand events, 8 MiB. Another thread,
+//! the storer, brings it to the tables with a connection of its own, while the writer goes on in the other file; the writer
+//! itself does so with its next transaction, before a chore, and before anybody who asks for more than the line does looks into
+//! them. The two never write at once: the writer waits for the storer. What was delivered by then never gets there but for its
+//! key, and, where it is retained, as part of a pack. The transaction names, in `numbers`, the epoch of the journal that
+//! begins with it; a start reads the records of that epoch and of the next. The `journal` module has the rest.
 //!
 //! A commit that fails is rolled back, and each of its commands is then tried in a transaction of its own: one that
 //! cannot be stored fails alone. A log whose sync failed is overwritten from the same place by the next commit. Should
@@ -144,8 +146,8 @@
 //!
 //! # Versions
 //!
-//! `PRAGMA user_version` is the number of this layout: 3. A newer one is refused ([`QueueError::TooNew`]) and not touched, and
-//! so are the first two ([`QueueError::TooOld`]), which were never released.
+//! `PRAGMA user_version` is the number of this layout: 4. A newer one is refused ([`QueueError::TooNew`]) and not touched, and
+//! so are the first three ([`QueueError::TooOld`]), which were never released.
 //! `PRAGMA application_id` is `hksw`.
 
 mod append;
@@ -364,25 +366,6 @@ impl Embedded {
         if let Err(error) = self.ask(Command::Store).await {
             tracing::debug!(%error, "what is recent cannot be brought to the tables yet");
         }
-    }
-
-    /// Has the next start salvage what a reader found damaged.
-    fn tell_damage(&self, error: &QueueError) {
-        if matches!(error, QueueError::Damaged { .. }) {
-            let _ = self.commands.send(Command::FoundDamage);
-        }
-    }
-
-    /// A delivery whose record cannot be read leaves the queue; nobody waits for it, and its claim is kept until then.
-    fn bury(&self, unreadable: reader::Unreadable) {
-        let reader::Unreadable { id, lane, claim, why } = unreadable;
-        tracing::error!(
-            route = &*lane.route, delivery = &*lane.delivery, %id, why,
-            "the record of a delivery cannot be read: it becomes a dead letter"
-        );
-        let settle = Settle { id, lane, claim, verdict: Verdict::Unreadable };
-        // Closed meanwhile: it is found again by the next start.
-        let _ = self.commands.send(Command::Write(Write::Settle { settle, reply: None }));
     }
 }
 

@@ -19,4 +19,4 @@ pub(super) use self::contents::{End, Member, Share, all_shares, first_to_end, ha
 pub(super) use self::fill::{Filling, Kept};
 pub(super) use self::open::{drop_whole, open, open_holding, open_next};
 pub(super) use self::salvage::mend;
-pub(super) use self::view::{Backward, PackedEvent, event};
+pub(super) use self::view::{Backward, PackedEvent, deliveries, delivery, event};

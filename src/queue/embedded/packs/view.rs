@@ -8,10 +8,11 @@ use rusqlite::{Connection, OptionalExtension};
 use super::super::codec::CodecError;
 use super::super::entry::EventEntry;
 use super::super::failure::is_damage;
+use super::super::tables::{event_of, slots};
 use super::contents;
 use super::packed::{self, PackedDelivery, PackedRequest};
-use crate::model::{Attempt, Event, Lane, Timestamp};
-use crate::queue::{DeliveryRecord, EventHead, State};
+use crate::model::{Attempt, DeliveryId, Event, Lane, Timestamp};
+use crate::queue::{DeliveryRecord, EventHead, Selection, State};
 
 /// An event in a pack, for a list.
 #[derive(Debug)]
@@ -50,6 +51,47 @@ pub(in super::super) fn event(
         }
     }
     Err(CodecError::Missing("event"))
+}
+
+/// Deliveries in packs that are meant, and the least row that was looked at, where that is not all of them: `examine` are
+/// looked at for that, or some more.
+pub(in super::super) fn deliveries(
+    connection: &Connection,
+    selection: &Selection,
+    before: i64,
+    max: usize,
+    examine: i64,
+) -> rusqlite::Result<(Vec<DeliveryRecord>, Option<i64>)> {
+    let mut packs = Backward::new(connection, event_of(before.saturating_sub(1)) + 1);
+    let (mut entries, mut examined) = (Vec::new(), 0);
+    while let Some(PackedEvent { head, deliveries, .. }) = packs.next()? {
+        for record in deliveries.into_iter().rev() {
+            examined += 1;
+            if record.number < before.unsigned_abs() && selection.means(&record) {
+                entries.push(record);
+            }
+        }
+        if entries.len() >= max || examined >= examine {
+            return Ok((entries, i64::try_from(head.number).ok().map(|event| slots(event).0)));
+        }
+    }
+    Ok((entries, None))
+}
+
+/// The delivery of this id, of an event in a pack.
+pub(in super::super) fn delivery(
+    connection: &Connection,
+    number: i64,
+    id: DeliveryId,
+) -> rusqlite::Result<Option<DeliveryRecord>> {
+    match event(connection, number) {
+        Ok(found) => Ok(found.and_then(|(_, records)| records.into_iter().find(|record| record.id == id))),
+        Err(CodecError::Sqlite(error)) => Err(error),
+        Err(error) => {
+            tracing::warn!(number, %error, "the record of an event cannot be read");
+            Ok(None)
+        }
+    }
 }
 
 // === impl Backward ===

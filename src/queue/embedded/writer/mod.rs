@@ -269,17 +269,6 @@ impl Writer {
         }
     }
 
-    fn not_stored(&mut self, error: &rusqlite::Error) {
-        if is_damage(error) {
-            tracing::error!(%error, "what was accepted cannot be brought to the tables, because the database is damaged: restart the gateway");
-            self.found_damage();
-        } else {
-            self.reserve.release();
-        }
-        self.door.set_trouble(Some(queue_error(error)));
-        self.try_again_at.get_or_insert_with(|| Instant::now() + self.pause);
-    }
-
     /// Notes what was accepted, where that is more than what is noted.
     fn note(&mut self, now: Timestamp) {
         let accepted = self.desk.counts.accepted();

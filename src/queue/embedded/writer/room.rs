@@ -4,7 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use super::super::command::Write;
-use super::super::failure::queue_error;
+use super::super::failure::{is_damage, queue_error};
 use super::super::settle::{Settle, Verdict};
 use super::super::upkeep::Chore;
 use super::{FIRST_PAUSE, LONGEST_PAUSE, Writer};
@@ -26,6 +26,18 @@ impl Writer {
         if self.chores.is_empty() && self.desk.counts.kept_bytes() > most {
             self.chores.push_back(Chore::make_room(now, most));
         }
+    }
+
+    /// What is recent could not be brought to the tables.
+    pub(super) fn not_stored(&mut self, error: &rusqlite::Error) {
+        if is_damage(error) {
+            tracing::error!(%error, "what was accepted cannot be brought to the tables, because the database is damaged: restart the gateway");
+            self.found_damage();
+        } else {
+            self.reserve.release();
+        }
+        self.door.set_trouble(Some(queue_error(error)));
+        self.try_again_at.get_or_insert_with(|| Instant::now() + self.pause);
     }
 
     /// Tries what failed once more, and whether there is room for appends.
