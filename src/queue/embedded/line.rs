@@ -11,7 +11,7 @@ use super::command::{Command, Write};
 use super::door::Door;
 use super::settle::{Settle, Verdict};
 use super::upkeep::Chore;
-use super::{Embedded, append, reader};
+use super::{Embedded, append, journal, reader};
 use crate::model::{Attempt, Lane, Timestamp};
 use crate::queue::{
     Append, Appended, Death, Forgotten, Lease, Leased, Ledger, Queue, QueueError, Retired, Settled, Tally,
@@ -42,7 +42,7 @@ impl Queue for Embedded {
             if self.claims.unstored.wanted() {
                 self.store_recent().await;
             }
-            let (claims, lane) = (Arc::clone(&self.claims), lane.clone());
+            let (claims, lane, wanted_lane) = (Arc::clone(&self.claims), lane.clone(), lane.clone());
             let found = self
                 .readers
                 .read(move |connection| reader::lease(connection, &claims, &lane, lane_row, max, now))
@@ -52,6 +52,14 @@ impl Queue for Embedded {
             if !found.unreadable.is_empty() {
                 // What waited for one of these in its order is due once it is buried.
                 leased.next_due = Some(now.after(AGAIN));
+            }
+            if self.claims.unstored.wanted() && leased.leases.len() < max {
+                let room = max - leased.leases.len();
+                let recent = self.lease_recent(wanted_lane, lane_row, room, now).await?;
+                if recent.len() == room {
+                    leased.next_due = Some(now);
+                }
+                leased.leases.extend(recent);
             }
             if self.claims.unstored.wanted() {
                 // It could not be brought to the tables, or came meanwhile.
@@ -126,6 +134,15 @@ impl Queue for Embedded {
 }
 
 impl Embedded {
+    /// What the tables could not take.
+    async fn lease_recent(&self, lane: Lane, row: i64, max: usize, now: Timestamp) -> Result<Vec<Lease>, QueueError> {
+        self.ask(move |reply| {
+            // Leases that nobody waits for any more are given back as they are dropped.
+            Command::Work(Box::new(move |desk| drop(reply.send(Ok(journal::lease(desk, &lane, row, max, now))))))
+        })
+        .await
+    }
+
     /// Has the next start salvage what a reader found damaged.
     fn tell_damage(&self, error: &QueueError) {
         if matches!(error, QueueError::Damaged { .. }) {

@@ -2,7 +2,8 @@ use std::fs;
 
 use rusqlite::Connection;
 
-use super::super::Embedded;
+use super::super::command::Command;
+use super::super::{Embedded, journal};
 use super::{Home, open};
 use crate::model::Timestamp;
 use crate::queue::conformance::Bench;
@@ -138,6 +139,35 @@ async fn a_database_that_does_not_know_its_journal_reads_both_files_of_it() {
     Connection::open(image.path().join("queue.db")).unwrap().execute("UPDATE numbers SET journal = -1", []).unwrap();
     let queue = open(image.path(), &home.clock);
     assert_eq!(due(&queue).await, [("a".to_owned(), 0), ("b".to_owned(), 0)]);
+}
+
+#[tokio::test]
+async fn what_the_tables_cannot_take_is_leased_from_memory() {
+    let home = ready().await;
+    drop(accept(&home, "a").await);
+    let held = accept(&home, "b").await;
+    let again = accept(&home, "c").await;
+    home.queue.retry_at(again, NOW, failure(1)).await.unwrap();
+    let row = home.queue.counts.lane_row(&lane("crm")).unwrap();
+    let lease = |stuck: bool| {
+        home.queue.ask(move |reply| {
+            Command::Work(Box::new(move |desk| {
+                desk.journal.stuck = stuck;
+                drop(reply.send(Ok(journal::lease(desk, &lane("crm"), row, 10, NOW))));
+            }))
+        })
+    };
+    assert!(lease(false).await.unwrap().is_empty(), "the tables will have it");
+    let leases = lease(true).await.unwrap();
+    let seen: Vec<_> = leases.iter().map(|lease| (lease.event.id(), lease.attempts)).collect();
+    assert_eq!(seen, [("a", 0), ("c", 1)]);
+    assert!(lease(true).await.unwrap().is_empty(), "nothing is leased twice");
+    for lease in leases {
+        home.queue.ack(lease, success(2), None).await.unwrap();
+    }
+    drop(held);
+    assert_eq!(due(&home.queue).await, [("b".to_owned(), 0)]);
+    assert!(home.queue.audit().await.unwrap().is_clean());
 }
 
 #[tokio::test]
