@@ -75,7 +75,7 @@
 //!
 //! # The journal
 //!
-//! What is in it and not in the tables is *recent*: about a second old at most, a few thousand events, 8 MiB. Another thread,
+//! What is in it and not in the tables is *recent*: about a second old at most, a few thousand events, 4 MiB. Another thread,
 //! the storer, brings it to the tables with a connection of its own, while the writer goes on in the other file; the writer
 //! itself does so with its next transaction, before a chore, and before anybody who asks for more than the line does looks into
 //! them. The two never write at once: the writer waits for the storer. What was delivered by then never gets there but for its

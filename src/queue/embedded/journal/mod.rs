@@ -1,9 +1,9 @@
 //! The journal: what is acknowledged, and not in the tables yet.
 //!
 //! Most deliveries are made a moment after they were accepted, and then nothing of them need be in a table but the key of
-//! their event. So a group that is simple enough is written to the file `journal` as one record, synced, and acknowledged.
+//! their event. So a group that is simple enough is written to the journal's file as one record, synced, and acknowledged.
 //! What it changes is kept in memory as [`Recent`], and brought to the tables by whichever comes first: the next
-//! transaction, somebody who looks, some hundred rows, some megabytes, a second. What was made by then never gets there.
+//! transaction, somebody who looks, some thousand rows, some megabytes, a second. What was made by then never gets there.
 //!
 //! A transaction begins with that, and ends with another epoch of the journal, whose number is stored in the tables by the
 //! same commit. So at each moment the tables and the records of the epoch that they name are all there is: opening reads
@@ -69,10 +69,11 @@ pub(super) struct Journal {
     failing: bool,
 }
 
-/// How many bytes an epoch has before it is brought to the tables. So large the file may become.
+/// How many bytes an epoch has before it is brought to the tables. So large each file may become.
 const BYTES: u64 = 64 << 20;
-/// How many bytes events take that are not made yet. Less than the reserve: it is what makes room for them.
-const HELD: usize = 8 << 20;
+/// How many bytes requests take of which something is to get to the tables. With as much that is frozen, and a log for all of
+/// it, as much as the reserve: that is what makes room for them.
+const HELD: usize = 4 << 20;
 /// How many claims wait for it: a lane's look into the tables goes past all of them.
 const CLAIMS: usize = 1024;
 /// How long.
@@ -144,7 +145,7 @@ impl Journal {
     /// Begins the next epoch, in the other file, and answers what is to be brought to the tables with its name. `None` where
     /// only a transaction can.
     pub(super) fn freeze(&mut self) -> Option<(Arc<Recent>, u64)> {
-        if !self.is_open() || self.stuck || !self.is_named || self.frozen.is_some() {
+        if !self.is_open() || self.torn || self.stuck || !self.is_named || self.frozen.is_some() {
             return None;
         }
         std::mem::swap(&mut self.file, &mut self.other);
@@ -153,8 +154,12 @@ impl Journal {
         let frozen = Arc::new(std::mem::take(&mut self.recent));
         self.frozen = Some(Arc::clone(&frozen));
         self.is_named = false;
-        self.torn = false;
         Some((frozen, epoch))
+    }
+
+    /// How many bytes of the files hold what is not in the tables.
+    fn bytes(&self) -> u64 {
+        self.file.bytes() + self.frozen.as_ref().map_or(0, |_| self.other.bytes())
     }
 
     /// What is frozen is in the tables, which name the epoch that began with it.
@@ -235,7 +240,7 @@ pub(super) fn draft(desk: &Desk, group: &[Write], now: Timestamp) -> rusqlite::R
 
 /// Whether the tables will have room for what is recent and this.
 fn has_room(desk: &Desk, draft: &Draft) -> rusqlite::Result<bool> {
-    let bytes = desk.journal.file.bytes() + draft.record.len() as u64;
+    let bytes = desk.journal.bytes() + draft.record.len() as u64;
     Ok(desk.room()?.is_none_or(|room| bytes * SPREAD + SPREAD_LEAST <= room))
 }
 
@@ -250,4 +255,46 @@ pub(super) fn another_epoch() -> u64 {
     use std::hash::{BuildHasher as _, Hasher as _, RandomState};
     // The tables have signed numbers.
     (RandomState::new().build_hasher().finish() >> 1).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(epoch: u64) -> Journal {
+        let mut journal = Journal::new(["a", "b"].map(PathBuf::from));
+        journal.rewind(epoch);
+        journal
+    }
+
+    #[test]
+    fn the_next_epoch_follows_the_one_that_is_frozen_and_nothing_is_frozen_beside_it() {
+        let mut journal = named(7);
+        let (_, epoch) = journal.freeze().unwrap();
+        assert_eq!(epoch, 8);
+        assert!(journal.freeze().is_none() && !journal.is_stored());
+        journal.thaw();
+        assert!(journal.is_stored());
+        assert_eq!(journal.freeze().unwrap().1, 9);
+    }
+
+    #[test]
+    fn a_record_that_was_not_acknowledged_is_not_left_behind_in_an_epoch_that_a_start_may_read() {
+        let mut journal = named(7);
+        journal.torn = true;
+        assert!(journal.freeze().is_none());
+        journal.rewind(11);
+        assert_eq!(journal.freeze().unwrap().1, 12);
+    }
+
+    #[test]
+    fn what_is_frozen_needs_room_as_long_as_it_is() {
+        let mut journal = named(7);
+        journal.file.resume(7, 100);
+        journal.freeze().unwrap();
+        journal.file.resume(8, 50);
+        assert_eq!(journal.bytes(), 150);
+        journal.thaw();
+        assert_eq!(journal.bytes(), 50);
+    }
 }

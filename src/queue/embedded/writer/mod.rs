@@ -166,7 +166,8 @@ impl Writer {
                     // Nothing has come for a while.
                     let _ = self.store_recent();
                 }
-                if again.is_none() {
+                // Giving pages back would wait for the storer, and who comes meanwhile for that.
+                if again.is_none() && !self.desk.is_storing() {
                     self.tidy();
                     self.tidying = self.untidy;
                 }
