@@ -192,14 +192,20 @@ pub struct ParkedKey {
 // === impl Selection ===
 
 impl Selection {
+    /// Whether deliveries of a lane can be meant.
+    #[must_use]
+    pub fn means_lane(&self, lane: &Lane) -> bool {
+        self.route.as_deref().is_none_or(|route| *route == *lane.route)
+            && self.delivery.as_deref().is_none_or(|delivery| *delivery == *lane.delivery)
+    }
+
     /// Whether a delivery is meant.
     #[must_use]
     pub fn means(&self, record: &DeliveryRecord) -> bool {
-        let Self { state, route, delivery, kind, reason, order_key, since, until } = self;
+        let Self { state, route: _, delivery: _, kind, reason, order_key, since, until } = self;
         let of_reason = |wanted| matches!(record.state, State::Dead { reason, .. } if reason == wanted);
         state.is_none_or(|state| record.state.kind() == state)
-            && route.as_deref().is_none_or(|route| *route == *record.lane.route)
-            && delivery.as_deref().is_none_or(|delivery| *delivery == *record.lane.delivery)
+            && self.means_lane(&record.lane)
             && kind.as_deref().is_none_or(|kind| *kind == *record.event.kind)
             && reason.is_none_or(of_reason)
             && (order_key.is_none() || record.order_key == *order_key)

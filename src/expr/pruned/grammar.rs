@@ -53,10 +53,7 @@ impl<'t> Reader<'t> {
         let mut first = is_object;
         while more {
             if is_object {
-                let name = self.name()?;
-                if std::mem::take(&mut first) && name.is_raw_value()? {
-                    return None;
-                }
+                self.name(&mut first)?;
             }
             self.skip()?;
             more = self.goes_on(end)?;
@@ -92,14 +89,15 @@ impl<'t> Reader<'t> {
         (byte == b',' || byte == end).then_some(byte == b',')
     }
 
-    /// The name of a member, and the colon behind it.
+    /// The name of a member, and the colon behind it. None for the `first` where that has serde_json take the object for
+    /// something else.
     #[inline(always)]
-    pub(super) fn name(&mut self) -> Option<Quoted<'t>> {
+    pub(super) fn name(&mut self, first: &mut bool) -> Option<Quoted<'t>> {
         (self.token()? == b'"').then_some(())?;
         let name = self.quoted()?;
         (self.token()? == b':').then_some(())?;
         self.at += 1;
-        Some(name)
+        (!std::mem::take(first) || !name.is_raw_value()?).then_some(name)
     }
 
     /// A string whose escapes stand for characters. A quote is next.

@@ -82,10 +82,7 @@ impl Reader<'_> {
         let mut more = self.opens(b'}')?;
         let mut first = true;
         while more {
-            let name = self.name()?;
-            if std::mem::take(&mut first) && name.is_raw_value()? {
-                return None;
-            }
+            let name = self.name(&mut first)?;
             match name.among(needed)?.and_then(|at| Some((at, needed.names.get(at)?))) {
                 Some((at, (_, needs))) => match members.iter().position(|(place, _)| *place == at) {
                     None => {
@@ -123,10 +120,7 @@ impl Reader<'_> {
         let mut more = self.opens(b'}')?;
         let mut first = true;
         while more {
-            let name = self.name()?;
-            if std::mem::take(&mut first) && name.is_raw_value()? {
-                return None;
-            }
+            let name = self.name(&mut first)?;
             let needs = name.among(needs)?.and_then(|at| needs.names.get(at)).map_or(&NOTHING, |(_, needs)| needs);
             self.unmark(needs);
             let value = self.whole(needs)?;

@@ -41,27 +41,30 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Audit> {
         };
         found.push((lane.clone(), Found { pending: count("pending")?, dead: 0, kept: 0 }));
     }
-    let positions: HashMap<i64, usize> =
+    let mut positions: HashMap<i64, usize> =
         stored_lanes.iter().enumerate().map(|(position, (row, ..))| (*row, position)).collect();
-    for (table, field) in [("dead", 0), ("done", 1)] {
+    let mut add = |lane: i64, more: Found| {
+        let position = *positions.entry(lane).or_insert_with(|| {
+            // Of a lane that is not there: nobody's, and so never in the ledger.
+            found.push((Lane::new("?", lane.to_string()), Found::default()));
+            found.len() - 1
+        });
+        if let Some((_, found)) = found.get_mut(position) {
+            found.dead += more.dead;
+            found.kept += more.kept;
+        }
+    };
+    for table in ["dead", "done"] {
         let mut statement = connection.prepare(&format!("SELECT lane, count(*) FROM {table} GROUP BY lane"))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let (lane, count) = (row.get::<_, i64>(0)?, row.get::<_, i64>(1)?.unsigned_abs());
-            match positions.get(&lane).and_then(|position| found.get_mut(*position)) {
-                Some((_, found)) if field == 0 => found.dead = count,
-                Some((_, found)) => found.kept = count,
-                // Of a lane that is not there: nobody's, and so never in the ledger.
-                None => found.push((Lane::new("?", lane.to_string()), Found { kept: count, ..Found::default() })),
-            }
+            let (lane, count) = (row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs());
+            let (dead, kept) = if table == "dead" { (count, 0) } else { (0, count) };
+            add(lane, Found { pending: 0, dead, kept });
         }
     }
     for Share { lane, count, .. } in packs::all_shares(connection)? {
-        let count = count.unsigned_abs();
-        match positions.get(&lane).and_then(|position| found.get_mut(*position)) {
-            Some((_, found)) => found.kept += count,
-            None => found.push((Lane::new("?", lane.to_string()), Found { kept: count, ..Found::default() })),
-        }
+        add(lane, Found { kept: count.unsigned_abs(), ..Found::default() });
     }
     let mut ledger = Ledger {
         routes: stored_routes.into_iter().map(|(_, route, counts)| (route, counts)).collect(),

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, params, params_from_ite
 use super::codec::{self, CodecError, Record};
 use super::packs::{self, Backward, PackedEvent};
 use super::tables::{BLOCKED, event_of, slots};
-use crate::model::{Attempt, DeliveryId, EventKey, Lane, Timestamp};
+use crate::model::{DeliveryId, EventKey, Lane, Timestamp};
 use crate::queue::{DeliveryRecord, EventHead, EventRecord, Page, ParkedKey, Selection, State, StateKind, StoredEvent};
 
 /// How many rows are looked through for a page.
@@ -123,6 +123,8 @@ pub(super) fn events(
          FROM events AS e LEFT JOIN requests AS r ON r.row = e.request WHERE e.row < ?1 ORDER BY e.row DESC LIMIT ?2",
     )?;
     let mut rows = statement.query([before, EXAMINED])?;
+    // Of an event the times are those of its request.
+    let of_deliveries = Selection { since: None, until: None, ..selection.clone() };
     let mut packs = Backward::new(connection, before);
     let (mut in_row, mut in_pack) = (next_head(&mut rows)?, packs.next()?);
     let (mut entries, mut next, mut examined) = (Vec::new(), None, 0);
@@ -139,7 +141,7 @@ pub(super) fn events(
         };
         examined += 1;
         let number = head.number;
-        if let Some(record) = selected(connection, selection, head, received_at, deliveries)? {
+        if let Some(record) = selected(connection, selection, &of_deliveries, head, received_at, deliveries)? {
             entries.push(record);
         }
         if entries.len() >= max || examined >= EXAMINED {
@@ -259,10 +261,11 @@ fn stored_event(connection: &Connection, number: i64) -> Result<Option<StoredEve
     Ok(Some(StoredEvent { number: number.unsigned_abs(), event, deliveries: of_event(connection, number)? }))
 }
 
-/// An event in a list, where a selection means it or one of its deliveries.
+/// An event in a list, where a selection means it, and one of its deliveries what is asked of those.
 fn selected(
     connection: &Connection,
     selection: &Selection,
+    of_deliveries: &Selection,
     head: EventHead,
     received_at: Timestamp,
     deliveries: Option<Vec<DeliveryRecord>>,
@@ -278,8 +281,6 @@ fn selected(
     let number = i64::try_from(head.number).unwrap_or(i64::MAX);
     let deliveries = deliveries.map_or_else(|| of_event(connection, number), Ok)?;
     let all = state.is_none() && delivery.is_none() && reason.is_none() && order_key.is_none();
-    // Of an event the times are those of its request.
-    let of_deliveries = Selection { since: None, until: None, ..selection.clone() };
     if !all && !deliveries.iter().any(|record| of_deliveries.means(record)) {
         return Ok(None);
     }
@@ -326,13 +327,11 @@ fn record(row: &Row<'_>, state: StateKind) -> rusqlite::Result<DeliveryRecord> {
         StateKind::Delivered => {
             let last = codec::last_attempt(row, 12)?;
             let at = last.at.after(last.duration);
-            history.push(last);
+            codec::lengthen(&mut history, last);
             State::Delivered { at, keep_until: Timestamp::from_millis(row.get(16)?) }
         }
         StateKind::Dead => State::Dead { at: Timestamp::from_millis(row.get(12)?), reason: codec::reason(&text(13)?) },
     };
-    let surplus = history.len().saturating_sub(Attempt::KEPT);
-    history.drain(..surplus);
     Ok(DeliveryRecord {
         number: number.unsigned_abs(),
         id: codec::delivery_id(row, 1).unwrap_or(DeliveryId::from_bytes([0; 16])),

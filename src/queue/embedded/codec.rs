@@ -199,8 +199,15 @@ pub(super) fn delivery_id(row: &Row<'_>, column: usize) -> Result<DeliveryId, Co
 /// A history that cannot be read is begun anew: it is kept for people, and must not hold up what it belongs to.
 pub(super) fn longer_history(stored: Option<&str>, attempt: &Attempt) -> String {
     let mut history = history(stored);
-    history.push(attempt.clone());
+    lengthen(&mut history, attempt.clone());
     history_of(&history).unwrap_or_default()
+}
+
+/// Adds an attempt to a history, which keeps the last [`Attempt::KEPT`].
+pub(super) fn lengthen(history: &mut Vec<Attempt>, attempt: Attempt) {
+    history.push(attempt);
+    let surplus = history.len().saturating_sub(Attempt::KEPT);
+    history.drain(..surplus);
 }
 
 /// A history as JSON: the last [`Attempt::KEPT`]; `None` of none.

@@ -117,9 +117,9 @@ pub(super) fn encode(entry: &Entry<'_>, entries: Vec<u8>) -> Result<Vec<u8>, pos
     postcard::to_extend(entry, entries)
 }
 
-/// The entries in `bytes` from `start` on, in order, each with where it stands.
-pub(super) fn decode(bytes: &[u8], mut start: usize) -> Result<Vec<(Range<usize>, Entry<'_>)>, postcard::Error> {
-    let mut entries = Vec::new();
+/// The entries in `bytes`, in order, each with where it stands.
+pub(super) fn decode(bytes: &[u8]) -> Result<Vec<(Range<usize>, Entry<'_>)>, postcard::Error> {
+    let (mut entries, mut start) = (Vec::new(), 0);
     while let Some(left) = bytes.get(start..).filter(|left| !left.is_empty()) {
         let (entry, rest) = postcard::take_from_bytes(left)?;
         let end = bytes.len() - rest.len();
@@ -288,15 +288,15 @@ mod tests {
             Entry::Again(AgainEntry { row: 1, lane: 4, at: 2, attempt: "{}" }),
         ];
         let record = entries.iter().fold(Vec::new(), |record, entry| encode(entry, record).unwrap());
-        let (places, read): (Vec<_>, Vec<_>) = decode(&record, 0).unwrap().into_iter().unzip();
+        let (places, read): (Vec<_>, Vec<_>) = decode(&record).unwrap().into_iter().unzip();
         assert_eq!(read, entries);
-        assert_eq!(decode(&record, places[1].start).unwrap().len(), 3);
+        assert_eq!(decode(&record[places[1].start..]).unwrap().len(), 3);
         let Some(Entry::Append(append)) = read.first() else { panic!("{read:?}") };
         let again = append.request.to_request();
         assert!(again == request, "the request");
         let event_again = append.events[0].to_event(&Arc::new(again));
         assert_eq!(event_again.attributes(), event.attributes());
         assert_eq!(event_again.data_bytes(), b"[1]");
-        assert!(decode(&record[..record.len() - 1], 0).is_err());
+        assert!(decode(&record[..record.len() - 1]).is_err());
     }
 }

@@ -166,13 +166,7 @@ fn save(desk: &Desk, Stored { job, behind }: &Stored) -> rusqlite::Result<()> {
 
 /// The next deliveries that a job is to look at. Those in packs get rows for that, where the job may mean them.
 fn candidates(desk: &Desk, table: Table, Stored { job, behind }: &Stored) -> rusqlite::Result<Vec<Candidate>> {
-    let Selection { route, delivery, .. } = &job.selection;
-    let wanted = |share: &Share| {
-        desk.counts.lane(share.lane).is_none_or(|lane| {
-            route.as_deref().is_none_or(|route| *route == *lane.route)
-                && delivery.as_deref().is_none_or(|delivery| *delivery == *lane.delivery)
-        })
-    };
+    let wanted = |share: &Share| desk.counts.lane(share.lane).is_none_or(|lane| job.selection.means_lane(&lane));
     loop {
         let rows = in_rows(desk, table, *behind)?;
         let full = rows.len() >= usize::try_from(STEP).unwrap_or(usize::MAX);
@@ -209,11 +203,10 @@ fn in_rows(desk: &Desk, table: Table, behind: i64) -> rusqlite::Result<Vec<Candi
 
 /// The lane of a delivery that a job means.
 fn meant(desk: &Desk, job: &Job, candidate: &Candidate) -> rusqlite::Result<Option<Lane>> {
-    let Selection { state: _, route, delivery, kind, reason, order_key, since, until } = &job.selection;
+    let Selection { state: _, route: _, delivery: _, kind, reason, order_key, since, until } = &job.selection;
     let Some(lane) = desk.counts.lane(candidate.lane) else { return Ok(None) };
     let fits = candidate.ended_at <= job.began_at.as_millis()
-        && route.as_deref().is_none_or(|route| *route == *lane.route)
-        && delivery.as_deref().is_none_or(|delivery| *delivery == *lane.delivery)
+        && job.selection.means_lane(&lane)
         && reason.is_none_or(|reason| candidate.reason == Some(reason))
         && order_key.as_deref().is_none_or(|key| candidate.key.as_deref() == Some(key))
         && since.is_none_or(|since| candidate.accepted_at >= since.as_millis())

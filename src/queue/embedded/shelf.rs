@@ -91,21 +91,15 @@ pub(super) fn insert_done(
 pub(super) fn clear(desk: &Desk, changes: &mut Changes, now: Timestamp, most: u64, max: u64) -> rusqlite::Result<u64> {
     let surplus = i64::try_from(desk.counts.kept_bytes().saturating_sub(most)).unwrap_or(i64::MAX);
     let mut clearing = Clearing { desk, changes, now: now.as_millis(), surplus, cleared: 0 };
-    while clearing.cleared < max {
+    loop {
+        // What ends first goes first, in rows or packed.
         let pack = packs::first_to_end(&desk.connection)?;
-        let before = pack.map_or(i64::MAX, |pack| pack.from);
-        if !clearing.rows(before, max)? {
-            break;
-        }
-        if clearing.cleared >= max {
-            break;
-        }
-        let Some(pack) = pack else { break };
-        if !clearing.pack(pack, most)? {
-            break;
+        let go_on = clearing.rows(pack.map_or(i64::MAX, |pack| pack.from), max)?;
+        match pack {
+            Some(pack) if go_on && clearing.cleared < max && clearing.pack(pack, most)? => {}
+            _ => return Ok(clearing.cleared),
         }
     }
-    Ok(clearing.cleared)
 }
 
 // === impl Clearing ===

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use super::super::desk::Desk;
-use super::super::entry::Entry;
 use super::super::tables::slots;
 use super::recent::{RecentDelivery, RecentRequest};
 use crate::model::{Lane, Timestamp};
@@ -40,7 +39,7 @@ fn lease_of(
     is_due: impl Fn(&RecentDelivery) -> bool,
     leases: &mut Vec<Lease>,
 ) {
-    let Ok((Entry::Append(append), _)) = postcard::take_from_bytes(request.entry()) else { return };
+    let Some(append) = request.append() else { return };
     let (accepted_at, stored) = (Timestamp::from_millis(append.accepted_at), Arc::new(append.request.to_request()));
     for ((number, event), entry) in (first..).zip(&request.events).zip(&append.events) {
         for (row, delivery) in (slots(number).0..).zip(&event.deliveries) {

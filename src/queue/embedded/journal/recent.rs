@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::counts::Changes;
-use super::super::entry::MadeEntry;
+use super::super::entry::{AppendEntry, Entry, MadeEntry};
 use super::super::tables::{SLOTS, event_of};
 use crate::model::{Attempt, DeliveryId, EventKey, Timestamp};
 
@@ -190,6 +190,14 @@ impl RecentRequest {
     /// Its entry.
     pub(super) fn entry(&self) -> &[u8] {
         self.record.get(self.place.clone()).unwrap_or_default()
+    }
+
+    /// It, read again; `None` where it is not what was written.
+    pub(super) fn append(&self) -> Option<AppendEntry<'_>> {
+        match postcard::take_from_bytes(self.entry()) {
+            Ok((Entry::Append(append), _)) => Some(append),
+            _ => None,
+        }
     }
 
     /// Whether nothing of it is to be made any more.

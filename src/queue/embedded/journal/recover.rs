@@ -111,7 +111,7 @@ impl Recovery<'_> {
         let mut damaged = found.gaps;
         for record in found.records {
             let record = Arc::new(record);
-            match entry::decode(&record, 0) {
+            match entry::decode(&record) {
                 Ok(entries) => {
                     entries.into_iter().try_for_each(|(place, entry)| self.enter(entry, &record, place))?;
                 }

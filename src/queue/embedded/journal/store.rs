@@ -7,7 +7,6 @@ use rusqlite::{Statement, params};
 use super::super::codec;
 use super::super::counts::Changes;
 use super::super::desk::Desk;
-use super::super::entry::Entry;
 use super::super::failure::is_damage;
 use super::super::packs::{Filling, Kept, Member};
 use super::super::tables::slots;
@@ -54,6 +53,7 @@ fn store_one(recent: &Recent, desk: &Desk, lenient: bool, ended: &mut Vec<i64>) 
 
 const INSERT_PENDING: &str = "INSERT INTO pending (row, id, lane, due_at, accepted_at, attempts, size, sum, history)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
 fn store_events(recent: &Recent, desk: &Desk) -> rusqlite::Result<()> {
     let mut packs = Filling::new(&desk.connection);
     for (row, request) in &recent.requests {
@@ -81,7 +81,7 @@ fn unreadable() -> rusqlite::Error {
 }
 
 fn store_rows(desk: &Desk, row: i64, recent: &RecentRequest) -> rusqlite::Result<()> {
-    let Ok((Entry::Append(append), _)) = postcard::take_from_bytes(recent.entry()) else { return Err(unreadable()) };
+    let append = recent.append().ok_or_else(unreadable)?;
     let request = Arc::new(append.request.to_request());
     codec::insert_request(&mut *desk.sql(codec::INSERT_REQUEST)?, row, &request)?;
     let mut insert_event = desk.sql(codec::INSERT_EVENT)?;

@@ -64,7 +64,9 @@ pub(in super::super) fn all_shares(connection: &Connection) -> rusqlite::Result<
     while let Some(row) = rows.next()? {
         match Head::read(row) {
             Ok(head) => shares.extend(head.contents.shares),
-            Err(error) => tracing::error!(%error, "a pack of events that were delivered cannot be read"),
+            Err(error) => {
+                tracing::error!(%error, "a pack of events that were delivered cannot be counted, because its record is damaged")
+            }
         }
     }
     Ok(shares)

@@ -36,7 +36,7 @@ pub(in super::super) fn open_next(
         };
         match opened {
             Err(error) if is_damage(&error) => {
-                tracing::error!(%error, "a pack of events that were delivered cannot be read: it is passed over");
+                tracing::error!(%error, "a pack of events that were delivered cannot be read and is passed over: restart the gateway, which salvages what can be read");
                 desk.found_damage.set(true);
                 from = from.max(row) + 1;
             }

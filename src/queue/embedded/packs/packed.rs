@@ -27,7 +27,7 @@ pub(super) fn decode(entries: &[u8]) -> Result<Vec<PackedRequest<'_>>, CodecErro
     let altered = || CodecError::Altered("pack");
     let mut requests: Vec<PackedRequest<'_>> = Vec::new();
     let mut history = Vec::new();
-    for (_, entry) in entry::decode(entries, 0).map_err(|_| altered())? {
+    for (_, entry) in entry::decode(entries).map_err(|_| altered())? {
         match entry {
             Entry::Append(append) => requests.push(PackedRequest { append, kept: Vec::new() }),
             // It is kept for people, and must not hold up what it belongs to.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::super::codec::CodecError;
+use super::super::codec::{self, CodecError};
 use super::super::entry::EventEntry;
 use super::super::failure::is_damage;
 use super::super::tables::{event_of, slots};
 use super::contents;
 use super::packed::{self, PackedDelivery, PackedRequest};
-use crate::model::{Attempt, DeliveryId, Event, Lane, Timestamp};
+use crate::model::{DeliveryId, Event, Lane, Timestamp};
 use crate::queue::{DeliveryRecord, EventHead, Selection, State};
 
 /// An event in a pack, for a list.
@@ -113,7 +113,9 @@ impl<'a> Backward<'a> {
             match self.lanes.pack(row, self.before) {
                 Ok(read) => self.read = read,
                 Err(CodecError::Sqlite(error)) if !is_damage(&error) => return Err(error),
-                Err(error) => tracing::warn!(row, %error, "a pack of events that were delivered cannot be read"),
+                Err(error) => {
+                    tracing::warn!(row, %error, "a pack of events that were delivered cannot be read, because its record is damaged: the others are shown")
+                }
             }
             self.before = row;
         }
@@ -161,9 +163,7 @@ impl<'a> Lanes<'a> {
         let last = made.attempt();
         let at = last.at.after(last.duration);
         let mut history = history.clone();
-        history.push(last);
-        let surplus = history.len().saturating_sub(Attempt::KEPT);
-        history.drain(..surplus);
+        codec::lengthen(&mut history, last);
         Ok(DeliveryRecord {
             number: made.row.unsigned_abs(),
             id: *id,
