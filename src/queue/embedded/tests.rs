@@ -5,6 +5,7 @@ mod conforms;
 mod damage;
 mod journals;
 mod model;
+mod packs;
 
 use std::path::Path;
 use std::sync::Arc;
