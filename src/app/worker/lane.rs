@@ -40,6 +40,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long a lane goes at most without a look into the queue: by then it finds what nobody told it of, and a clock
 /// that was set.
 const LONG: Duration = Duration::from_secs(60);
+/// By how much an alarm may be late before it is set anew: the two clocks count in different steps.
+const CLOSE: Duration = Duration::from_millis(5);
 
 // === impl LaneTask ===
 
@@ -70,9 +72,11 @@ impl LaneTask {
                     Pass::Shut(until) => shut = Some(until),
                 }
             }
-            if alarm_for != next_due || alarm.is_elapsed() {
+            // Also where the clock went forward: then the same time is nearer than it was.
+            let alarm_at = Instant::now() + next_due.since(now).min(LONG);
+            if alarm_for != next_due || alarm.is_elapsed() || alarm_at + CLOSE < alarm.deadline() {
                 alarm_for = next_due;
-                alarm.as_mut().reset(Instant::now() + next_due.since(now).min(LONG));
+                alarm.as_mut().reset(alarm_at);
             }
             let is_shut = shut.is_some();
             let pause = (room == 0).then(|| sleep(PAUSE));

@@ -157,9 +157,13 @@ impl Queue for Counting {
 /// Lanes to a destination at which nothing listens, with a breaker that one failure opens for ten seconds each time.
 fn lanes(queue: &Arc<Counting>, routes: &[&str]) -> Lanes {
     let breaker = ", concurrency: 4, breaker: { failures: 1, cool_down: 10s, max_cool_down: 10s }";
-    let table = Arc::new(ArcSwap::from_pointee(table_to("http://127.0.0.1:1", breaker, routes)));
+    lanes_with(breaker, Arc::new(ManualClock::new(NOW)), queue, routes)
+}
+
+fn lanes_with(settings: &str, clock: Arc<ManualClock>, queue: &Arc<Counting>, routes: &[&str]) -> Lanes {
+    let table = Arc::new(ArcSwap::from_pointee(table_to("http://127.0.0.1:1", settings, routes)));
     let queue: Arc<dyn Queue> = queue.clone();
-    let lanes = Lanes::new(workshop(&table, queue, Arc::new(ManualClock::new(NOW))));
+    let lanes = Lanes::new(workshop(&table, queue, clock));
     lanes.align();
     lanes
 }
@@ -224,5 +228,26 @@ async fn a_lane_without_deliveries_leaves_the_probe_to_one_that_has_some() {
     // Each of the others looks once a minute, as it does with any destination.
     let most = u64::from(queue.attempts()) + 5 + 2 * 4;
     assert!(queue.reads() <= most, "{} reads for {} attempts", queue.reads(), queue.attempts());
+    lanes.stop().await;
+}
+
+/// An alarm that was set while the clock was hours back is a minute away; once the clock is right that is too long.
+#[tokio::test(start_paused = true)]
+async fn what_is_due_in_a_moment_is_made_then_also_where_the_clock_was_back_when_that_was_told() {
+    let (queue, clock) = (Counting::with(&[], 0, NOW), Arc::new(ManualClock::new(NOW)));
+    let lanes = lanes_with(", breaker: off", Arc::clone(&clock), &queue, &["a"]);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    clock.set(Timestamp::from_seconds(NOW.as_seconds() - 6 * 3600));
+    let due = NOW.after(Duration::from_millis(20));
+    drop(queue.add("a", due));
+    lanes.running.load()[&Lane::new("a", "d")].wake.by(due);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    clock.set(NOW);
+    lanes.dispatch(vec![queue.add("a", NOW)]);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let reads = queue.reads();
+    clock.set(due);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(queue.reads() > reads, "nobody looked when it was due");
     lanes.stop().await;
 }
