@@ -71,12 +71,22 @@ impl Needs {
         }
     }
 
+    /// Adds what there must be to see whether a query finds anything: of one node its place is enough.
+    pub(super) fn add_presence(&mut self, path: &Path) {
+        match &path.steps {
+            Steps::Singular(hops) => {
+                hops.iter().fold(self, Self::hop);
+            }
+            Steps::Many(_) => self.add_path(path),
+        }
+    }
+
     /// Adds what a condition looks at.
     pub(super) fn add_logical(&mut self, logical: &Logical) {
         match logical {
             Logical::Or(parts) | Logical::And(parts) => parts.iter().for_each(|part| self.add_logical(part)),
             Logical::Not(inner) => self.add_logical(inner),
-            Logical::Exists(path) => self.add_path(path),
+            Logical::Exists(path) => self.add_presence(path),
             Logical::Compare(comparison) => {
                 self.add_operand(&comparison.left);
                 self.add_operand(&comparison.right);
@@ -197,6 +207,26 @@ mod tests {
     }
 
     #[test]
+    fn of_what_must_only_be_there_nothing_is_kept() {
+        for (query, text) in [
+            ("$.a.b", r#"{"a":{"b":{"c":[1,2]},"x":1}}"#),
+            ("$.a.b", r#"{"a":{"b":null}}"#),
+            ("$.a.b", r#"{"a":{}}"#),
+            ("$.a.b", r#"{"a":"b"}"#),
+            ("$.a[1]", r#"{"a":[1,{"c":2}]}"#),
+            ("$.a[-1].b", r#"{"a":[1,{"b":{"c":2}}]}"#),
+            ("$.a[2]", r#"{"a":[1,2]}"#),
+        ] {
+            let (query, full) = (Query::parse(query).unwrap(), full(text.as_bytes()).unwrap());
+            let mut needs = Needs::nothing();
+            query.add_presence(&mut needs);
+            let read = needs.read(text.as_bytes()).unwrap();
+            assert_eq!(query.exists(read.json(), read.json()), query.exists(&full, &full), "{text}");
+            assert!(!read.json().to_value().to_string().contains('c'), "{text}");
+        }
+    }
+
+    #[test]
     fn of_equal_names_the_last_is_marked_and_kept() {
         let mut needs = Needs::nothing();
         Query::parse("$.a.x").unwrap().add_needs(&mut needs);
@@ -308,7 +338,8 @@ mod tests {
 
         #[test]
         fn a_predicate_and_a_template_say_the_same_over_what_is_kept(value in json_value(), query in small_query()) {
-            let predicate = Predicate::parse(&format!("count({query}) > 1 || !$.a && @.b == 1")).unwrap();
+            let predicate =
+                Predicate::parse(&format!("count({query}) > 1 || !$.a && @.b == 1 || $.b.a && !$.a[0].b && {query}")).unwrap();
             let template = Template::compile(&serde_json::json!({ "x": query, "y": "$.a[*]", "each": { "$each": "$.b", "$do": "@.a" } })).unwrap();
             let (mut one, mut other) = (Needs::nothing(), Needs::nothing());
             predicate.add_needs(&mut one);

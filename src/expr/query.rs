@@ -77,6 +77,15 @@ impl Query {
         self.first_within(scope, &mut Budget::for_evaluation())
     }
 
+    /// Whether it finds a node, be that null. [`add_presence`](Self::add_presence) is what this needs.
+    ///
+    /// # Errors
+    /// Where the evaluation visits too many nodes.
+    pub fn exists<'v>(&self, root: impl Into<JsonRef<'v>>, current: impl Into<JsonRef<'v>>) -> Result<bool, EvalError> {
+        let scope = Scope { root: root.into(), current: current.into() };
+        jsonpath::exists(&self.path, scope, &mut Budget::for_evaluation())
+    }
+
     /// Every node found, in order.
     ///
     /// # Errors
@@ -110,6 +119,11 @@ impl Query {
     /// Adds what it looks at, where it starts at the root.
     pub fn add_needs(&self, needs: &mut Needs) {
         needs.add_path(&self.path);
+    }
+
+    /// Adds what there must be to see whether it finds anything.
+    pub fn add_presence(&self, needs: &mut Needs) {
+        needs.add_presence(&self.path);
     }
 
     pub(super) const fn path(&self) -> &Path {

@@ -41,9 +41,13 @@ struct Way<'v> {
     last: WayStep<'v>,
 }
 
-/// The node that a singular query finds.
+/// The value of the node that a singular query finds.
 pub(in crate::expr) fn singular<'v>(origin: Origin, hops: &[Hop], scope: Scope<'v>) -> Option<&'v Value> {
-    hops.iter().try_fold(scope.start(origin), |node, hop| hop.from(node))?.value()
+    singular_node(origin, hops, scope)?.value()
+}
+
+fn singular_node<'v>(origin: Origin, hops: &[Hop], scope: Scope<'v>) -> Option<JsonRef<'v>> {
+    hops.iter().try_fold(scope.start(origin), |node, hop| hop.from(node))
 }
 
 /// Every node that a query finds from `start`, which is what its origin is in `scope`.
@@ -112,10 +116,12 @@ struct Run<'v, 'b> {
     budget: &'b mut Budget,
 }
 
-fn exists(path: &Path, scope: Scope<'_>, budget: &mut Budget) -> Result<bool, EvalError> {
+/// Whether a query finds anything: of a node that a singular one finds nothing need be known, as
+/// [`Needs`](crate::model::Needs) say.
+pub(in crate::expr) fn exists(path: &Path, scope: Scope<'_>, budget: &mut Budget) -> Result<bool, EvalError> {
     budget.visit(1)?;
     match &path.steps {
-        Steps::Singular(hops) => Ok(singular(path.origin, hops, scope).is_some()),
+        Steps::Singular(hops) => Ok(singular_node(path.origin, hops, scope).is_some()),
         Steps::Many(_) => Ok(!values(path, scope, budget)?.is_empty()),
     }
 }

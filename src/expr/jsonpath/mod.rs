@@ -20,7 +20,7 @@ mod syntax;
 pub(super) use budget::Budget;
 pub(super) use compare::{Datum, compare};
 pub(super) use compile::{Compiler, Patterns};
-pub(super) use evaluate::{Located, Node, Scope, holds, nodes, singular, values};
+pub(super) use evaluate::{Located, Node, Scope, exists, holds, nodes, singular, values};
 pub(super) use program::{
     Comparison, Hop, Logical, Operand, Operator, Origin, Path, Pattern, Segment, Selector, Steps,
 };

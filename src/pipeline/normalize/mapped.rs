@@ -116,7 +116,7 @@ impl Mapping {
             return None;
         }
         let mut needs = Needs::nothing();
-        self.require.iter().for_each(|query| query.compiled.add_needs(&mut needs));
+        self.require.iter().for_each(|query| query.compiled.add_presence(&mut needs));
         for choices in [Some(&self.kind), self.id.as_ref()].into_iter().flatten().map(|named| &named.compiled) {
             choices.add_needs(&mut needs);
         }
@@ -211,7 +211,7 @@ impl Mapping {
 
     fn check_required(&self, element: JsonRef<'_>) -> Result<(), NotAnEvent> {
         for query in &self.require {
-            if query.compiled.first(element, element)?.is_none() {
+            if !query.compiled.exists(element, element)? {
                 return Err(NotAnEvent::Missing { what: "required part", looked_at: query.text.clone() });
             }
         }
