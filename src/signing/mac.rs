@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use aws_lc_rs::hmac as aws_lc;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
-use sha2::{Sha256, Sha512};
+use sha2::Sha512;
 
 use crate::config::file::HashFunction;
 
@@ -15,7 +16,9 @@ pub struct MacKey(State);
 /// A hash function that has taken in a key.
 enum State {
     Sha1(Hmac<Sha1>),
-    Sha256(Hmac<Sha256>),
+    /// Nearly all sign with it. Where a CPU has no instructions for SHA-256 this takes half of the time that sha2 takes, and
+    /// what TLS needs is linked anyway.
+    Sha256(aws_lc::Key),
     Sha512(Hmac<Sha512>),
 }
 
@@ -27,7 +30,7 @@ impl MacKey {
     pub fn new(hash: HashFunction, key: &[u8]) -> Option<Self> {
         let state = match hash {
             HashFunction::Sha1 => State::Sha1(Hmac::new_from_slice(key).ok()?),
-            HashFunction::Sha256 => State::Sha256(Hmac::new_from_slice(key).ok()?),
+            HashFunction::Sha256 => State::Sha256(aws_lc::Key::new(aws_lc::HMAC_SHA256, key)),
             HashFunction::Sha512 => State::Sha512(Hmac::new_from_slice(key).ok()?),
         };
         Some(Self(state))
@@ -38,7 +41,11 @@ impl MacKey {
     pub fn tag(&self, parts: &[Cow<'_, [u8]>]) -> Vec<u8> {
         match &self.0 {
             State::Sha1(mac) => tag(mac.clone(), parts),
-            State::Sha256(mac) => tag(mac.clone(), parts),
+            State::Sha256(key) => {
+                let mut mac = aws_lc::Context::with_key(key);
+                parts.iter().for_each(|part| mac.update(part));
+                mac.sign().as_ref().to_vec()
+            }
             State::Sha512(mac) => tag(mac.clone(), parts),
         }
     }
@@ -60,6 +67,15 @@ fn tag(mut mac: impl Mac, parts: &[Cow<'_, [u8]>]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_may_be_empty_or_longer_than_a_block() {
+        // The first by Python's hmac, the second by RFC 4231, section 4.7.
+        let long: [Cow<'_, [u8]>; 1] = [Cow::Borrowed(b"Test Using Larger Than Block-Size Key - Hash Key First")];
+        let tag = |key: &[u8], parts: &[Cow<'_, [u8]>]| hex::encode(MacKey::new(HashFunction::Sha256, key).unwrap().tag(parts));
+        assert_eq!(tag(b"", &[]), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+        assert_eq!(tag(&[0xaa; 131], &long), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+    }
 
     #[test]
     fn the_tag_is_that_of_rfc_4231_and_rfc_2202_however_the_message_is_cut() {
