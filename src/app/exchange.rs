@@ -137,7 +137,7 @@ async fn store(
         tally: Tally { received: events.len() as u64, filtered: outcomes.filtered, invalid: 0 },
     };
     let appended = enqueue(&*shared.queue, normalized.request, wanted, origin, now).await?;
-    shared.lanes.dispatch(appended.leases);
+    shared.lanes.dispatch(appended.leases).await;
     for admission in appended.admissions {
         match admission {
             Admission::Accepted => outcomes.accepted += 1,

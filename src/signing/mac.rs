@@ -18,7 +18,7 @@ enum State {
     Sha1(Hmac<Sha1>),
     /// Nearly all sign with it. Where a CPU has no instructions for SHA-256 this takes half of the time that sha2 takes, and
     /// what TLS needs is linked anyway.
-    Sha256(aws_lc::Key),
+    Sha256(Box<aws_lc::Key>),
     Sha512(Hmac<Sha512>),
 }
 
@@ -30,7 +30,7 @@ impl MacKey {
     pub fn new(hash: HashFunction, key: &[u8]) -> Option<Self> {
         let state = match hash {
             HashFunction::Sha1 => State::Sha1(Hmac::new_from_slice(key).ok()?),
-            HashFunction::Sha256 => State::Sha256(aws_lc::Key::new(aws_lc::HMAC_SHA256, key)),
+            HashFunction::Sha256 => State::Sha256(Box::new(aws_lc::Key::new(aws_lc::HMAC_SHA256, key))),
             HashFunction::Sha512 => State::Sha512(Hmac::new_from_slice(key).ok()?),
         };
         Some(Self(state))
@@ -72,7 +72,9 @@ mod tests {
     fn a_key_may_be_empty_or_longer_than_a_block() {
         // The first by Python's hmac, the second by RFC 4231, section 4.7.
         let long: [Cow<'_, [u8]>; 1] = [Cow::Borrowed(b"Test Using Larger Than Block-Size Key - Hash Key First")];
-        let tag = |key: &[u8], parts: &[Cow<'_, [u8]>]| hex::encode(MacKey::new(HashFunction::Sha256, key).unwrap().tag(parts));
+        let tag = |key: &[u8], parts: &[Cow<'_, [u8]>]| {
+            hex::encode(MacKey::new(HashFunction::Sha256, key).unwrap().tag(parts))
+        };
         assert_eq!(tag(b"", &[]), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
         assert_eq!(tag(&[0xaa; 131], &long), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
     }

@@ -7,6 +7,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::OptionFuture;
@@ -27,6 +28,8 @@ pub(super) struct LaneTask {
     pub(super) lane: Lane,
     pub(super) workshop: Arc<Workshop>,
     pub(super) fresh: mpsc::Receiver<(Lease, Held)>,
+    /// How many it took from there.
+    pub(super) taken: Arc<AtomicU64>,
     pub(super) wake: Arc<Wake>,
     pub(super) stop: CancellationToken,
 }
@@ -53,6 +56,7 @@ impl LaneTask {
         let mut next_due = self.workshop.clock.now();
         let mut alarm = pin!(sleep(Duration::ZERO));
         let mut alarm_for = next_due;
+        let mut odd = false;
         while !self.stop.is_cancelled() {
             next_due = self.wake.take().map_or(next_due, |told| next_due.min(told));
             let end = under_way.next_end();
@@ -62,7 +66,13 @@ impl LaneTask {
             if room > 0 && next_due <= now {
                 match self.pass() {
                     Pass::Free => {
-                        next_due = self.read_queue(room, now, &under_way).await;
+                        // Half of the room for what comes from memory, or else all of that would have to be read again for as
+                        // long as something is due in the queue.
+                        odd = !odd;
+                        let left = room - self.make_fresh(room.midpoint(usize::from(odd)), &under_way);
+                        if left > 0 {
+                            next_due = self.read_queue(left, now, &under_way).await;
+                        }
                         continue;
                     }
                     Pass::Probe(probe) => {
@@ -84,6 +94,7 @@ impl LaneTask {
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 Some((lease, held)) = self.fresh.recv(), if room > 0 => {
+                    self.taken.fetch_add(1, Ordering::Relaxed);
                     if !self.make(lease, held, &under_way) {
                         next_due = now;
                     }
@@ -120,6 +131,19 @@ impl LaneTask {
     fn pass(&self) -> Pass {
         let table = self.workshop.table.load();
         table.delivery(&self.lane).map_or(Pass::Free, |delivery| self.workshop.destinations.of(&delivery.target).pass())
+    }
+
+    /// Starts up to `max` of what waits in memory, and answers how many that were.
+    fn make_fresh(&mut self, max: usize, under_way: &UnderWay) -> usize {
+        let mut made = 0;
+        while made < max
+            && let Ok((lease, held)) = self.fresh.try_recv()
+        {
+            self.attempt(lease, held, None, under_way);
+            made += 1;
+        }
+        self.taken.fetch_add(made as u64, Ordering::Relaxed);
+        made
     }
 
     /// Starts what is due in the queue, and answers when to look again.

@@ -3,6 +3,10 @@
 //! A committed delivery comes from ingress as a [`Lease`] through a short bounded channel. Where that is full the
 //! lease is dropped, which gives it back to the queue, and the lane reads it from there later: so memory is
 //! bounded however far a destination falls behind, and one that is slow holds up nobody else.
+//!
+//! To read a delivery again costs several times what it takes to make it, so where it is the CPU that is short, what comes in
+//! gives way first: a request whose lane is full lets others run, as long as that lane gets on meanwhile. Where nothing but
+//! the destination is slow that takes no time.
 
 mod lane;
 mod memory;
@@ -14,6 +18,7 @@ mod under_way;
 mod wake;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
@@ -35,6 +40,9 @@ use crate::routing::RouteTable;
 
 /// How many committed deliveries of one lane may wait in memory for it; further ones wait in the queue.
 const FRESH: usize = 64;
+/// How often a request gives way to a lane that is full and gets on, and to one that does not.
+const PATIENCE: usize = 32;
+const IMPATIENCE: usize = 2;
 
 /// What a lane needs to make its deliveries.
 pub struct Workshop {
@@ -73,10 +81,21 @@ pub struct Lanes {
 #[derive(Debug, Clone)]
 struct Handle {
     fresh: mpsc::Sender<(Lease, Held)>,
+    /// How many the lane took from there.
+    taken: Arc<AtomicU64>,
     wake: Arc<Wake>,
     stop: CancellationToken,
     /// Cancelled by the task as it ends.
     ended: CancellationToken,
+}
+
+/// What became of a lease that was offered to its lane.
+enum Offered<'h> {
+    Taken,
+    /// The lane does not run.
+    Stray(Lease),
+    /// The lane has no room for it.
+    Full(&'h Handle, (Lease, Held)),
 }
 
 // === impl Workshop ===
@@ -130,11 +149,26 @@ impl Lanes {
     }
 
     /// Hands committed deliveries to their lanes. What a lane has no room for stays in the queue.
-    pub fn dispatch(&self, leases: Vec<Lease>) {
-        let running = self.running.load();
-        let strays: Vec<Lease> = leases.into_iter().filter_map(|lease| self.offer(&running, lease)).collect();
+    pub async fn dispatch(&self, leases: Vec<Lease>) {
+        let mut patience = PATIENCE;
+        let (mut strays, mut waiting) = (Vec::new(), Vec::new());
+        {
+            let running = self.running.load();
+            for lease in leases {
+                match self.offer(&running, lease) {
+                    Offered::Taken => {}
+                    Offered::Stray(lease) => strays.push(lease),
+                    Offered::Full(handle, offer) => waiting.push((handle.clone(), offer)),
+                }
+            }
+        }
         if !strays.is_empty() {
             self.dispatch_strays(strays);
+        }
+        for (handle, offer) in waiting {
+            if let Some(stray) = self.insist(&handle, offer, &mut patience).await {
+                self.dispatch_strays(vec![stray]);
+            }
         }
     }
 
@@ -210,25 +244,52 @@ impl Lanes {
         self.tasks.wait().await;
     }
 
-    /// Hands a lease to its lane. It comes back where that does not run.
-    fn offer(&self, running: &HashMap<Lane, Handle>, lease: Lease) -> Option<Lease> {
-        let Some(handle) = running.get(&lease.lane) else { return Some(lease) };
+    /// Hands a lease to its lane.
+    fn offer<'h>(&self, running: &'h HashMap<Lane, Handle>, lease: Lease) -> Offered<'h> {
+        let Some(handle) = running.get(&lease.lane) else { return Offered::Stray(lease) };
         let memory = &self.workshop.memory;
         if memory.is_short() {
             drop(lease);
             handle.wake.by(self.workshop.clock.now());
-            return None;
+            return Offered::Taken;
         }
         let held = memory.hold(&lease.event);
         match handle.fresh.try_send((lease, held)) {
-            Ok(()) => None,
-            Err(TrySendError::Full(refused)) => {
-                drop(refused);
-                handle.wake.by(self.workshop.clock.now());
-                None
-            }
-            Err(TrySendError::Closed((refused, _))) => Some(refused),
+            Ok(()) => Offered::Taken,
+            Err(TrySendError::Full(offer)) => Offered::Full(handle, offer),
+            Err(TrySendError::Closed((refused, _))) => Offered::Stray(refused),
         }
+    }
+
+    /// Gives way to a lane that is full, as long as there is patience and it gets on. Then the lease goes back to the queue.
+    /// It comes back where the lane has ended.
+    async fn insist(&self, handle: &Handle, mut offer: (Lease, Held), patience: &mut usize) -> Option<Lease> {
+        let mut taken = handle.taken.load(Ordering::Relaxed);
+        let mut idle = 0;
+        loop {
+            // Others of the same request may have waited for it to get on.
+            match handle.fresh.try_send(offer) {
+                Ok(()) => return None,
+                Err(TrySendError::Full(refused)) => offer = refused,
+                Err(TrySendError::Closed((refused, _))) => return Some(refused),
+            }
+            if *patience == 0 || idle == IMPATIENCE {
+                break;
+            }
+            *patience -= 1;
+            tokio::task::yield_now().await;
+            let now_taken = handle.taken.load(Ordering::Relaxed);
+            idle = if now_taken == taken { idle + 1 } else { 0 };
+            taken = now_taken;
+        }
+        self.give_back(handle, offer);
+        None
+    }
+
+    /// Leaves a lease to the queue, where its lane finds it.
+    fn give_back(&self, handle: &Handle, offer: (Lease, Held)) {
+        drop(offer);
+        handle.wake.by(self.workshop.clock.now());
     }
 
     /// What was committed while a reload replaced the lanes.
@@ -237,7 +298,14 @@ impl Lanes {
         let _wakes = self.wakes();
         let (running, table) = (self.running.load(), self.workshop.table.load());
         for lease in leases {
-            let Some(lease) = self.offer(&running, lease) else { continue };
+            let lease = match self.offer(&running, lease) {
+                Offered::Taken => continue,
+                Offered::Full(handle, offer) => {
+                    self.give_back(handle, offer);
+                    continue;
+                }
+                Offered::Stray(lease) => lease,
+            };
             // A lane that is about to start looks into the queue first, where this is then. One that has ended has
             // been retired, perhaps before this was committed.
             if table.delivery(&lease.lane).is_none() {
@@ -259,11 +327,12 @@ impl Lanes {
         let stop = self.stop.child_token();
         let wake = wakes.get(lane).and_then(Weak::upgrade).unwrap_or_default();
         wakes.insert(lane.clone(), Arc::downgrade(&wake));
-        let handle = Handle { fresh, wake, stop, ended: CancellationToken::new() };
+        let handle = Handle { fresh, taken: Arc::default(), wake, stop, ended: CancellationToken::new() };
         let task = LaneTask {
             lane: lane.clone(),
             workshop: Arc::clone(&self.workshop),
             fresh: leases,
+            taken: Arc::clone(&handle.taken),
             wake: Arc::clone(&handle.wake),
             stop: handle.stop.clone(),
         };

@@ -1,6 +1,8 @@
-//! What becomes of a delivery that a reload came across; and in `breaks` of those whose destination fails.
+//! What becomes of a delivery that a reload came across; in `breaks` of those whose destination fails, in `crowded` of those
+//! that are many.
 
 mod breaks;
+mod crowded;
 
 use std::time::Duration;
 
@@ -100,7 +102,7 @@ async fn a_delivery_whose_lane_went_before_it_came_is_a_dead_letter_and_not_forg
     let house = House::with(&["stays"]);
     house.lanes.align();
     let leases = house.append("gone").await;
-    house.lanes.dispatch(leases);
+    house.lanes.dispatch(leases).await;
     house.until("a dead letter", async |house| !house.dead_letters().await.is_empty()).await;
     let dead = house.dead_letters().await;
     assert_eq!(dead.len(), 1);
@@ -116,7 +118,7 @@ async fn a_delivery_that_comes_as_its_lane_ends_is_a_dead_letter_too() {
     for ended in house.lanes.align() {
         ended.cancelled().await;
     }
-    house.lanes.dispatch(leases);
+    house.lanes.dispatch(leases).await;
     house.until("a dead letter", async |house| !house.dead_letters().await.is_empty()).await;
 }
 
@@ -127,7 +129,7 @@ async fn a_delivery_that_comes_before_its_lane_starts_is_made_by_it() {
     // The table is in force already, its lanes are not: a request may come in between.
     house.table.store(Arc::new(table(&["first", "second"])));
     let leases = house.append("second").await;
-    house.lanes.dispatch(leases);
+    house.lanes.dispatch(leases).await;
     house.lanes.align();
     house.until_attempted("second").await;
     assert!(house.dead_letters().await.is_empty());
@@ -138,7 +140,7 @@ async fn a_lane_makes_what_it_is_handed() {
     let house = House::with(&["first"]);
     house.lanes.align();
     let leases = house.append("first").await;
-    house.lanes.dispatch(leases);
+    house.lanes.dispatch(leases).await;
     house.until_attempted("first").await;
 }
 
@@ -149,7 +151,7 @@ async fn lanes_that_stopped_leave_what_comes_to_the_next_start() {
     house.lanes.stop().await;
     let leases = house.append("first").await;
     let lane = leases[0].lane.clone();
-    house.lanes.dispatch(leases);
+    house.lanes.dispatch(leases).await;
     let leased = house.queue.lease(&lane, 9, SystemClock.now()).await.unwrap();
     assert_eq!(leased.leases.len(), 1, "it was given back, and is no dead letter");
 }
@@ -163,7 +165,7 @@ async fn a_removed_lane_is_ending_until_its_attempt_has_ended() {
     house.lanes.align();
     for id in ["1", "2"] {
         let leases = house.append_as(id, "goes").await;
-        house.lanes.dispatch(leases);
+        house.lanes.dispatch(leases).await;
     }
     let (connection, _) = silent.accept().await.unwrap();
     assert_eq!(house.lanes.destinations()[0].in_flight, 1);

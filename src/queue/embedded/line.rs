@@ -17,8 +17,10 @@ use crate::queue::{
     Append, Appended, Death, Forgotten, Lease, Leased, Ledger, Queue, QueueError, Retired, Settled, Tally,
 };
 
-/// When a lane looks again that has found what cannot be read.
+/// When a lane looks again that has found what cannot be read, or cannot be stored.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How often a lease looks while what it looks for goes from memory to the tables.
+const LOOKS: usize = 3;
 
 impl Queue for Embedded {
     fn append(&self, batch: Append) -> BoxFuture<'_, Result<Appended, QueueError>> {
@@ -39,34 +41,22 @@ impl Queue for Embedded {
             let Some(lane_row) = self.counts.lane_row(lane) else {
                 return Ok(Leased { leases: Vec::new(), next_due: None });
             };
-            if self.claims.unstored.wanted() {
-                self.store_recent().await;
-            }
-            let (claims, lane, wanted_lane) = (Arc::clone(&self.claims), lane.clone(), lane.clone());
-            let found = self
-                .readers
-                .read(move |connection| reader::lease(connection, &claims, &lane, lane_row, max, now))
-                .await
-                .inspect_err(|error| self.tell_damage(error))?;
-            let mut leased = found.leased;
-            if !found.unreadable.is_empty() {
-                // What waited for one of these in its order is due once it is buried.
-                leased.next_due = Some(now.after(AGAIN));
-            }
-            if self.claims.unstored.wanted() && leased.leases.len() < max {
-                let room = max - leased.leases.len();
-                let recent = self.lease_recent(wanted_lane, lane_row, room, now).await?;
-                if recent.len() == room {
-                    leased.next_due = Some(now);
+            let (mut leases, mut next_due) = (Vec::new(), Some(now));
+            for _ in 0..LOOKS {
+                let stored = self.claims.unstored.stored();
+                let found = self.look_for(lane, lane_row, max - leases.len(), now).await?;
+                leases.extend(found.leases);
+                next_due = found.next_due;
+                if self.claims.unstored.stored() == stored {
+                    break;
                 }
-                leased.leases.extend(recent);
+                // What was in memory may have come to the tables between the look there and the one here.
+                next_due = Some(now);
+                if leases.len() >= max {
+                    break;
+                }
             }
-            if self.claims.unstored.wanted() {
-                // It could not be brought to the tables, or came meanwhile.
-                leased.next_due = leased.next_due.min(Some(now.after(AGAIN))).or(Some(now.after(AGAIN)));
-            }
-            found.unreadable.into_iter().for_each(|unreadable| self.bury(unreadable));
-            Ok(leased)
+            Ok(Leased { leases, next_due })
         })
     }
 
@@ -133,9 +123,73 @@ impl Queue for Embedded {
     }
 }
 
+// === impl Leased ===
+
+impl Leased {
+    /// Adds what was found elsewhere.
+    fn add(&mut self, other: Self) {
+        self.leases.extend(other.leases);
+        self.next_due = earlier(self.next_due, other.next_due);
+    }
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}
+
+// === impl Embedded ===
+
 impl Embedded {
-    /// What the tables could not take.
-    async fn lease_recent(&self, lane: Lane, row: i64, max: usize, now: Timestamp) -> Result<Vec<Lease>, QueueError> {
+    /// One look into the tables, then into memory.
+    async fn look_for(&self, lane: &Lane, row: i64, max: usize, now: Timestamp) -> Result<Leased, QueueError> {
+        let mut leased = self.lease_stored(lane, row, max, now).await?;
+        let room = max.saturating_sub(leased.leases.len());
+        if !self.claims.unstored.wanted() {
+            return Ok(leased);
+        }
+        if room == 0 {
+            leased.next_due = Some(now);
+            return Ok(leased);
+        }
+        let recent = self.lease_recent(lane.clone(), row, room, now).await?;
+        let room = room.saturating_sub(recent.leases.len());
+        leased.add(Leased { leases: recent.leases, next_due: recent.next_due });
+        if recent.put_off.is_some_and(|at| at <= now) && room > 0 {
+            self.store_recent().await;
+            leased.add(self.lease_stored(lane, row, room, now).await?);
+            // Where it could not be stored it is not given yet.
+            leased.add(Leased { leases: Vec::new(), next_due: Some(now.after(AGAIN)) });
+        } else {
+            leased.next_due = earlier(leased.next_due, recent.put_off.map(|at| at.max(now)));
+        }
+        Ok(leased)
+    }
+
+    /// What the tables have.
+    async fn lease_stored(&self, lane: &Lane, row: i64, max: usize, now: Timestamp) -> Result<Leased, QueueError> {
+        let (claims, lane) = (Arc::clone(&self.claims), lane.clone());
+        let found = self
+            .readers
+            .read(move |connection| reader::lease(connection, &claims, &lane, row, max, now))
+            .await
+            .inspect_err(|error| self.tell_damage(error))?;
+        let reader::Found { mut leased, unreadable } = found;
+        if !unreadable.is_empty() {
+            // What waited for one of these in its order is due once it is buried.
+            leased.next_due = Some(now.after(AGAIN));
+        }
+        unreadable.into_iter().for_each(|unreadable| self.bury(unreadable));
+        Ok(leased)
+    }
+
+    /// What is not in the tables.
+    async fn lease_recent(
+        &self,
+        lane: Lane,
+        row: i64,
+        max: usize,
+        now: Timestamp,
+    ) -> Result<journal::RecentLeases, QueueError> {
         self.ask(move |reply| {
             // Leases that nobody waits for any more are given back as they are dropped.
             Command::Work(Box::new(move |desk| drop(reply.send(Ok(journal::lease(desk, &lane, row, max, now))))))

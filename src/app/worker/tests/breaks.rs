@@ -13,7 +13,7 @@ use crate::queue::{Appended, Claim, Claims, Death, Forgotten, Hold, Leased, Ledg
 
 /// Pending deliveries in memory.
 #[derive(Debug, Default)]
-struct Counting {
+pub(super) struct Counting {
     rows: Mutex<BTreeMap<i64, Row>>,
     reads: AtomicU64,
     /// The most that was claimed at once.
@@ -31,10 +31,10 @@ struct Row {
 }
 
 const SETTLED: Settled = Settled { was_pending: true, next_is_due: false, parked: false };
-const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 
 impl Counting {
-    fn with(lanes: &[&str], each: usize, accepted_at: Timestamp) -> Arc<Self> {
+    pub(super) fn with(lanes: &[&str], each: usize, accepted_at: Timestamp) -> Arc<Self> {
         let queue = Arc::new_cyclic(|this| Self { this: Weak::clone(this), ..Self::default() });
         for lane in lanes {
             (0..each).for_each(|_| drop(queue.add(lane, accepted_at)));
@@ -43,7 +43,7 @@ impl Counting {
     }
 
     /// One more, as ingress hands it on.
-    fn add(&self, route: &str, accepted_at: Timestamp) -> Lease {
+    pub(super) fn add(&self, route: &str, accepted_at: Timestamp) -> Lease {
         let mut rows = self.rows();
         let number = i64::try_from(rows.len()).unwrap();
         let lane = Lane::new(route, "d");
@@ -71,12 +71,20 @@ impl Counting {
         self.rows.lock().unwrap()
     }
 
-    fn reads(&self) -> u64 {
+    pub(super) fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
     }
 
-    fn attempts(&self) -> u32 {
+    pub(super) fn attempts(&self) -> u32 {
         self.rows().values().map(|row| row.attempts).sum()
+    }
+
+    pub(super) fn attempts_of(&self, number: i64) -> u32 {
+        self.rows()[&number].attempts
+    }
+
+    pub(super) fn claimed(&self) -> usize {
+        self.rows().values().filter(|row| row.claimed).count()
     }
 }
 
@@ -160,7 +168,7 @@ fn lanes(queue: &Arc<Counting>, routes: &[&str]) -> Lanes {
     lanes_with(breaker, Arc::new(ManualClock::new(NOW)), queue, routes)
 }
 
-fn lanes_with(settings: &str, clock: Arc<ManualClock>, queue: &Arc<Counting>, routes: &[&str]) -> Lanes {
+pub(super) fn lanes_with(settings: &str, clock: Arc<ManualClock>, queue: &Arc<Counting>, routes: &[&str]) -> Lanes {
     let table = Arc::new(ArcSwap::from_pointee(table_to("http://127.0.0.1:1", settings, routes)));
     let queue: Arc<dyn Queue> = queue.clone();
     let lanes = Lanes::new(workshop(&table, queue, clock));
@@ -195,7 +203,7 @@ async fn what_comes_from_memory_while_it_is_open_goes_back_to_the_queue() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (reads, attempts) = (queue.reads(), queue.attempts());
     for _ in 0..1_000 {
-        lanes.dispatch(vec![queue.add("a", NOW)]);
+        lanes.dispatch(vec![queue.add("a", NOW)]).await;
         tokio::task::yield_now().await;
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -243,7 +251,7 @@ async fn what_is_due_in_a_moment_is_made_then_also_where_the_clock_was_back_when
     lanes.running.load()[&Lane::new("a", "d")].wake.by(due);
     tokio::time::sleep(Duration::from_millis(1)).await;
     clock.set(NOW);
-    lanes.dispatch(vec![queue.add("a", NOW)]);
+    lanes.dispatch(vec![queue.add("a", NOW)]).await;
     tokio::time::sleep(Duration::from_millis(1)).await;
     let reads = queue.reads();
     clock.set(due);

@@ -38,7 +38,7 @@ use super::desk::Desk;
 use crate::model::Timestamp;
 
 pub(super) use self::draft::Draft;
-pub(super) use self::lease::lease;
+pub(super) use self::lease::{RecentLeases, lease};
 pub(super) use self::recent::Recent;
 pub(super) use self::recover::{UNKNOWN, recover, recover_stopped};
 pub(super) use self::store::store;

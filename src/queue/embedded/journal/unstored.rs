@@ -1,6 +1,6 @@
 //! What those who read the tables are to know of what is not in them.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use super::Recent;
 
@@ -12,13 +12,20 @@ pub(in super::super) struct Unstored {
     first: AtomicI64,
     /// Whether one of them is nobody's.
     wanted: AtomicBool,
+    /// How often something came to the tables.
+    stored: AtomicU64,
 }
 
 // === impl Unstored ===
 
 impl Default for Unstored {
     fn default() -> Self {
-        Self { any: AtomicBool::new(false), first: AtomicI64::new(i64::MAX), wanted: AtomicBool::new(false) }
+        Self {
+            any: AtomicBool::new(false),
+            first: AtomicI64::new(i64::MAX),
+            wanted: AtomicBool::new(false),
+            stored: AtomicU64::new(0),
+        }
     }
 }
 
@@ -31,6 +38,11 @@ impl Unstored {
     /// Whether a delivery is missing that may be leased.
     pub(in super::super) fn wanted(&self) -> bool {
         self.wanted.load(Ordering::Acquire)
+    }
+
+    /// Changes whenever something that was missing is not any more.
+    pub(in super::super) fn stored(&self) -> u64 {
+        self.stored.load(Ordering::Acquire)
     }
 
     /// A delivery may be leased by whoever finds it.
@@ -54,6 +66,7 @@ impl Unstored {
     /// What was missing before `first` is not any more.
     pub(in super::super) fn move_on(&self, first: i64) {
         self.first.store(first, Ordering::Release);
+        self.stored.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Nothing is missing any more.
@@ -61,6 +74,7 @@ impl Unstored {
         self.first.store(i64::MAX, Ordering::Release);
         self.any.store(false, Ordering::Release);
         self.wanted.store(false, Ordering::Release);
+        self.stored.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Shows all of what is recent.

@@ -2,13 +2,13 @@ use std::fs;
 
 use rusqlite::Connection;
 
-use super::super::command::Command;
-use super::super::{Embedded, journal};
+use super::super::Embedded;
+use super::super::command::{Command, Reply};
 use super::{Home, open};
 use crate::model::Timestamp;
 use crate::queue::conformance::Bench;
 use crate::queue::conformance::sample::{self, Wanted, failure, lane, success};
-use crate::queue::{Admission, Append, Archive, Lease, Queue};
+use crate::queue::{Admission, Append, Archive, Lease, Leased, Queue};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -142,32 +142,70 @@ async fn a_database_that_does_not_know_its_journal_reads_both_files_of_it() {
 }
 
 #[tokio::test]
-async fn what_the_tables_cannot_take_is_leased_from_memory() {
-    let home = ready().await;
-    drop(accept(&home, "a").await);
-    let held = accept(&home, "b").await;
-    let again = accept(&home, "c").await;
-    home.queue.retry_at(again, NOW, failure(1)).await.unwrap();
-    let row = home.queue.counts.lane_row(&lane("crm")).unwrap();
-    let lease = |stuck: bool| {
-        home.queue.ask(move |reply| {
+async fn what_is_in_memory_is_leased_from_there_also_where_the_tables_cannot_take_it() {
+    for stuck in [false, true] {
+        let home = ready().await;
+        let later = NOW.after(HOUR);
+        drop(accept(&home, "a").await);
+        let held = accept(&home, "b").await;
+        for (key, at) in [("c", NOW), ("d", later)] {
+            let again = accept(&home, key).await;
+            home.queue.retry_at(again, at, failure(1)).await.unwrap();
+        }
+        let set_stuck = |reply: Reply<()>| {
             Command::Work(Box::new(move |desk| {
                 desk.journal.stuck = stuck;
-                drop(reply.send(Ok(journal::lease(desk, &lane("crm"), row, 10, NOW))));
+                drop(reply.send(Ok(())));
             }))
-        })
-    };
-    assert!(lease(false).await.unwrap().is_empty(), "the tables will have it");
-    let leases = lease(true).await.unwrap();
-    let seen: Vec<_> = leases.iter().map(|lease| (lease.event.id(), lease.attempts)).collect();
-    assert_eq!(seen, [("a", 0), ("c", 1)]);
-    assert!(lease(true).await.unwrap().is_empty(), "nothing is leased twice");
-    for lease in leases {
-        home.queue.ack(lease, success(2), None).await.unwrap();
+        };
+        home.queue.ask(set_stuck).await.unwrap();
+        let Leased { leases, next_due } = home.queue.lease(&lane("crm"), 10, NOW).await.unwrap();
+        let seen: Vec<_> = leases.iter().map(|lease| (lease.event.id(), lease.attempts)).collect();
+        assert_eq!((seen, next_due), (vec![("a", 0), ("c", 1)], Some(later)));
+        assert!(home.queue.lease(&lane("crm"), 10, NOW).await.unwrap().leases.is_empty(), "nothing is leased twice");
+        assert!(home.queue.claims.unstored.any(), "nothing was stored for that");
+        for lease in leases {
+            home.queue.ack(lease, success(2), None).await.unwrap();
+        }
+        drop(held);
+        assert_eq!(due(&home.queue).await, [("b".to_owned(), 0)]);
+        assert!(home.queue.audit().await.unwrap().is_clean());
     }
-    drop(held);
-    assert_eq!(due(&home.queue).await, [("b".to_owned(), 0)]);
-    assert!(home.queue.audit().await.unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn a_lease_has_so_many_as_it_may_and_says_that_there_are_more() {
+    let home = ready().await;
+    for key in ["a", "b", "c", "d"] {
+        drop(accept(&home, key).await);
+        if key == "b" {
+            home.queue.store_recent().await;
+        }
+    }
+    for (max, seen) in [(2, ["a", "b"]), (1, ["a", ""]), (3, ["a", "c"])] {
+        let Leased { leases, next_due } = home.queue.lease(&lane("crm"), max, NOW).await.unwrap();
+        assert_eq!((leases.len(), next_due), (max, Some(NOW)), "of two in the tables and two in memory");
+        assert!(seen.iter().filter(|id| !id.is_empty()).all(|id| leases.iter().any(|lease| lease.event.id() == *id)));
+    }
+    let Leased { leases, next_due } = home.queue.lease(&lane("crm"), 4, NOW).await.unwrap();
+    assert_eq!((leases.len(), next_due), (4, None));
+}
+
+#[tokio::test]
+async fn what_was_put_off_since_it_was_stored_is_leased_at_its_time() {
+    let home = ready().await;
+    let later = NOW.after(HOUR);
+    drop(accept(&home, "a").await);
+    home.queue.store_recent().await;
+    for (attempts, at) in [(0, NOW), (1, later)] {
+        let Leased { mut leases, .. } = home.queue.lease(&lane("crm"), 10, NOW).await.unwrap();
+        let lease = leases.pop().unwrap();
+        assert_eq!(lease.attempts, attempts);
+        home.queue.retry_at(lease, at, failure(attempts + 1)).await.unwrap();
+    }
+    let found = home.queue.lease(&lane("crm"), 10, NOW).await.unwrap();
+    assert!(found.leases.is_empty() && found.next_due == Some(later));
+    assert_eq!(home.queue.lease(&lane("crm"), 10, later).await.unwrap().leases[0].attempts, 2);
 }
 
 #[tokio::test]
