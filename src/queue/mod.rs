@@ -97,9 +97,6 @@ pub trait Queue: Send + Sync + std::fmt::Debug + 'static {
     /// Whether an append is likely to be kept, for `/readyz`: the reason where it is not. It turns good by itself.
     fn health(&self) -> Result<(), QueueError>;
 
-    /// Whether outcomes wait in memory for room to be stored.
-    fn outcomes_wait(&self) -> bool;
-
     /// Writes what is still to be written and closes. Calls after it fail with [`QueueError::Closed`].
     fn close(&self) -> BoxFuture<'_, Result<(), QueueError>>;
 }

@@ -7,7 +7,6 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::OptionFuture;
@@ -16,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::memory::Held;
+use super::pace::Pace;
 use super::under_way::UnderWay;
 use super::wake::Wake;
 use super::{Workshop, settle};
@@ -28,16 +28,15 @@ pub(super) struct LaneTask {
     pub(super) lane: Lane,
     pub(super) workshop: Arc<Workshop>,
     pub(super) fresh: mpsc::Receiver<(Lease, Held)>,
-    /// How many it took from there.
-    pub(super) taken: Arc<AtomicU64>,
+    pub(super) pace: Arc<Pace>,
     pub(super) wake: Arc<Wake>,
     pub(super) stop: CancellationToken,
 }
 
 /// The most deliveries that are read from the queue at once.
 const BATCH: usize = 64;
-/// How many deliveries of a lane may be made of which the queue cannot store that yet: so many are held in memory.
-const UNSTORED: usize = 1000;
+/// How many deliveries of a lane may be made whose outcome is not stored yet: so many are held in memory.
+const UNSETTLED: usize = 1000;
 /// How long a lane rests after the queue could not be read, or an attempt panicked.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long a lane goes at most without a look into the queue: by then it finds what nobody told it of, and a clock
@@ -60,7 +59,7 @@ impl LaneTask {
         while !self.stop.is_cancelled() {
             next_due = self.wake.take().map_or(next_due, |told| next_due.min(told));
             let end = under_way.next_end();
-            let room = self.window().saturating_sub(under_way.len());
+            let room = self.room(&under_way);
             let now = self.workshop.clock.now();
             let mut shut = None;
             if room > 0 && next_due <= now {
@@ -94,7 +93,7 @@ impl LaneTask {
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 Some((lease, held)) = self.fresh.recv(), if room > 0 => {
-                    self.taken.fetch_add(1, Ordering::Relaxed);
+                    self.pace.took(1);
                     if !self.make(lease, held, &under_way) {
                         next_due = now;
                     }
@@ -115,16 +114,16 @@ impl LaneTask {
         self.wake.by(self.workshop.clock.now());
     }
 
-    /// How many deliveries may be under way: twice what the destination takes at once, so that one is being settled
-    /// in the queue while the next is on the wire. Where the queue cannot write, what was made waits there for room, and
-    /// must not keep others from being made.
-    fn window(&self) -> usize {
+    /// How many more deliveries may be under way. Twice what the destination takes at once may be without an answer, so that
+    /// the next is there as one ends; those that have theirs wait for the disk, and must not keep others from being made.
+    fn room(&self, under_way: &UnderWay) -> usize {
         if self.workshop.memory.is_short() {
-            return 1;
+            return 1_usize.saturating_sub(under_way.len());
         }
         let table = self.workshop.table.load();
-        let usual = table.delivery(&self.lane).map_or(1, |delivery| delivery.target.concurrency.saturating_mul(2));
-        if self.workshop.queue.outcomes_wait() { usual.max(UNSTORED) } else { usual }
+        let window = table.delivery(&self.lane).map_or(1, |delivery| delivery.target.concurrency.saturating_mul(2));
+        let unanswered = window.saturating_sub(under_way.len_unanswered());
+        unanswered.min((window + UNSETTLED).saturating_sub(under_way.len()))
     }
 
     /// Whether deliveries may be taken from the queue. Where the lane is gone nothing is against it: it is about to stop.
@@ -142,7 +141,9 @@ impl LaneTask {
             self.attempt(lease, held, None, under_way);
             made += 1;
         }
-        self.taken.fetch_add(made as u64, Ordering::Relaxed);
+        if made > 0 {
+            self.pace.took(made);
+        }
         made
     }
 
@@ -213,9 +214,10 @@ impl LaneTask {
     }
 
     fn attempt(&self, lease: Lease, held: Held, probe: Option<Probe>, under_way: &UnderWay) {
-        let workshop = Arc::clone(&self.workshop);
+        let (workshop, unanswered) = (Arc::clone(&self.workshop), under_way.unanswered());
         // In a box from the start: a task is moved as it is spawned and as it ends, and this is some thousand bytes.
-        let attempt = Box::pin(settle::attempt(workshop, lease, probe, Arc::clone(&self.wake), self.stop.clone()));
+        let attempt =
+            Box::pin(settle::attempt(workshop, lease, probe, unanswered, Arc::clone(&self.wake), self.stop.clone()));
         let attempt = async move {
             attempt.await;
             drop(held);

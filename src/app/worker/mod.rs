@@ -4,13 +4,14 @@
 //! lease is dropped, which gives it back to the queue, and the lane reads it from there later: so memory is
 //! bounded however far a destination falls behind, and one that is slow holds up nobody else.
 //!
-//! To read a delivery again costs several times what it takes to make it, so where it is the CPU that is short, what comes in
-//! gives way first: a request whose lane is full lets others run, as long as that lane gets on meanwhile. Where nothing but
-//! the destination is slow that takes no time.
+//! To read a delivery again costs several times what it takes to make it, so where it is the CPU or the disk that is short,
+//! what comes in gives way first: a request whose lane is full waits a moment for room, if that lane is quick. For a
+//! destination that is slow nobody waits.
 
 mod lane;
 mod memory;
 mod metrics;
+mod pace;
 mod quiet;
 mod settle;
 mod turn;
@@ -18,18 +19,20 @@ mod under_way;
 mod wake;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::lane::LaneTask;
 use self::memory::{Held, Memory};
 pub use self::metrics::DeliveryMetrics;
+use self::pace::Pace;
 use self::quiet::Quiet;
 use self::wake::Wake;
 use super::destinations::{BreakerMetrics, DestinationReport, Destinations};
@@ -40,9 +43,8 @@ use crate::routing::RouteTable;
 
 /// How many committed deliveries of one lane may wait in memory for it; further ones wait in the queue.
 const FRESH: usize = 64;
-/// How often a request gives way to a lane that is full and gets on, and to one that does not.
-const PATIENCE: usize = 32;
-const IMPATIENCE: usize = 2;
+/// How long a request waits for lanes that are full and quick.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What a lane needs to make its deliveries.
 pub struct Workshop {
@@ -81,8 +83,7 @@ pub struct Lanes {
 #[derive(Debug, Clone)]
 struct Handle {
     fresh: mpsc::Sender<(Lease, Held)>,
-    /// How many the lane took from there.
-    taken: Arc<AtomicU64>,
+    pace: Arc<Pace>,
     wake: Arc<Wake>,
     stop: CancellationToken,
     /// Cancelled by the task as it ends.
@@ -150,7 +151,6 @@ impl Lanes {
 
     /// Hands committed deliveries to their lanes. What a lane has no room for stays in the queue.
     pub async fn dispatch(&self, leases: Vec<Lease>) {
-        let mut patience = PATIENCE;
         let (mut strays, mut waiting) = (Vec::new(), Vec::new());
         {
             let running = self.running.load();
@@ -165,8 +165,9 @@ impl Lanes {
         if !strays.is_empty() {
             self.dispatch_strays(strays);
         }
+        let deadline = Instant::now() + PATIENCE;
         for (handle, offer) in waiting {
-            if let Some(stray) = self.insist(&handle, offer, &mut patience).await {
+            if let Some(stray) = self.insist(&handle, offer, deadline).await {
                 self.dispatch_strays(vec![stray]);
             }
         }
@@ -261,26 +262,19 @@ impl Lanes {
         }
     }
 
-    /// Gives way to a lane that is full, as long as there is patience and it gets on. Then the lease goes back to the queue.
-    /// It comes back where the lane has ended.
-    async fn insist(&self, handle: &Handle, mut offer: (Lease, Held), patience: &mut usize) -> Option<Lease> {
-        let mut taken = handle.taken.load(Ordering::Relaxed);
-        let mut idle = 0;
-        loop {
-            // Others of the same request may have waited for it to get on.
-            match handle.fresh.try_send(offer) {
-                Ok(()) => return None,
-                Err(TrySendError::Full(refused)) => offer = refused,
-                Err(TrySendError::Closed((refused, _))) => return Some(refused),
-            }
-            if *patience == 0 || idle == IMPATIENCE {
-                break;
-            }
-            *patience -= 1;
-            tokio::task::yield_now().await;
-            let now_taken = handle.taken.load(Ordering::Relaxed);
-            idle = if now_taken == taken { idle + 1 } else { 0 };
-            taken = now_taken;
+    /// Waits until a lane that is full has room, where it is quick. Else the lease goes back to the queue. It comes back where
+    /// the lane has ended.
+    async fn insist(&self, handle: &Handle, offer: (Lease, Held), deadline: Instant) -> Option<Lease> {
+        if handle.pace.is_quick()
+            && let Ok(room) = timeout_at(deadline, handle.fresh.reserve()).await
+        {
+            return match room {
+                Ok(room) => {
+                    room.send(offer);
+                    None
+                }
+                Err(_) => Some(offer.0),
+            };
         }
         self.give_back(handle, offer);
         None
@@ -327,12 +321,12 @@ impl Lanes {
         let stop = self.stop.child_token();
         let wake = wakes.get(lane).and_then(Weak::upgrade).unwrap_or_default();
         wakes.insert(lane.clone(), Arc::downgrade(&wake));
-        let handle = Handle { fresh, taken: Arc::default(), wake, stop, ended: CancellationToken::new() };
+        let handle = Handle { fresh, pace: Arc::default(), wake, stop, ended: CancellationToken::new() };
         let task = LaneTask {
             lane: lane.clone(),
             workshop: Arc::clone(&self.workshop),
             fresh: leases,
-            taken: Arc::clone(&handle.taken),
+            pace: Arc::clone(&handle.pace),
             wake: Arc::clone(&handle.wake),
             stop: handle.stop.clone(),
         };

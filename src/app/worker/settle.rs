@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Workshop;
 use super::turn::{Turn, turn};
+use super::under_way::Unanswered;
 use super::wake::Wake;
 use crate::app::destinations::Probe;
 use crate::model::{Attempt, Lane, Outcome, Reason, Timestamp};
@@ -20,6 +21,7 @@ pub(super) async fn attempt(
     workshop: Arc<Workshop>,
     lease: Lease,
     probe: Option<Probe>,
+    unanswered: Unanswered,
     wake: Arc<Wake>,
     stop: CancellationToken,
 ) {
@@ -39,6 +41,7 @@ pub(super) async fn attempt(
     let answer = workshop.client.attempt(target, &lease.event, payload, lease.id, number, at).await;
     let duration = started.elapsed();
     permit.end(&answer);
+    drop(unanswered);
     let now = workshop.clock.now();
     let verdict = target.retry.decide(&answer, number, lease.since, now, (workshop.dice)());
     let attempt = record(&answer, verdict, number, at, duration);

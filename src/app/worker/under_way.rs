@@ -8,18 +8,23 @@ use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-/// Attempts, each a task. An attempt that ends wakes its lane only where that waits for it.
+/// Attempts, each a task. One that ends, or has its answer, wakes its lane only where that waits for it.
 #[derive(Debug, Default)]
-pub(super) struct UnderWay {
-    count: Arc<AtomicUsize>,
+pub(super) struct UnderWay(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: AtomicUsize,
+    unanswered: AtomicUsize,
     ended: Arc<Notify>,
 }
 
 /// One of them, until it is dropped.
-struct Counted {
-    count: Arc<AtomicUsize>,
-    ended: Arc<Notify>,
-}
+struct Counted(Arc<Counts>);
+
+/// One that has no answer yet, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Unanswered(Arc<Counts>);
 
 // === impl UnderWay ===
 
@@ -30,7 +35,8 @@ impl UnderWay {
         attempt: impl Future<Output = ()> + Send + 'static,
         panicked: impl FnOnce() + Send + 'static,
     ) {
-        let counted = Counted::new(self);
+        self.0.all.fetch_add(1, Ordering::AcqRel);
+        let counted = Counted(Arc::clone(&self.0));
         tokio::spawn(async move {
             // What it held is dropped by then, and nothing of it is looked at.
             if AssertUnwindSafe(attempt).catch_unwind().await.is_err() {
@@ -40,14 +46,25 @@ impl UnderWay {
         });
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.count.load(Ordering::Acquire)
+    /// Counts one more that has no answer yet.
+    pub(super) fn unanswered(&self) -> Unanswered {
+        self.0.unanswered.fetch_add(1, Ordering::AcqRel);
+        Unanswered(Arc::clone(&self.0))
     }
 
-    /// Until one ends, from now on: also where that is before it is waited for.
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.all.load(Ordering::Acquire)
+    }
+
+    /// How many of them have no answer yet.
+    pub(super) fn len_unanswered(&self) -> usize {
+        self.0.unanswered.load(Ordering::Acquire)
+    }
+
+    /// Until one ends or has its answer, from now on: also where that is before it is waited for.
     pub(super) fn next_end(&self) -> OwnedNotified {
-        Arc::clone(&self.ended).notified_owned()
+        Arc::clone(&self.0.ended).notified_owned()
     }
 
     /// Waits until there are none.
@@ -64,17 +81,19 @@ impl UnderWay {
 
 // === impl Counted ===
 
-impl Counted {
-    fn new(all: &UnderWay) -> Self {
-        all.count.fetch_add(1, Ordering::AcqRel);
-        Self { count: Arc::clone(&all.count), ended: Arc::clone(&all.ended) }
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.all.fetch_sub(1, Ordering::AcqRel);
+        self.0.ended.notify_waiters();
     }
 }
 
-impl Drop for Counted {
+// === impl Unanswered ===
+
+impl Drop for Unanswered {
     fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::AcqRel);
-        self.ended.notify_waiters();
+        self.0.unanswered.fetch_sub(1, Ordering::AcqRel);
+        self.0.ended.notify_waiters();
     }
 }
 
@@ -100,6 +119,17 @@ mod tests {
         }
         end.await;
         assert_eq!(under_way.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_told_of_an_answer_too() {
+        let under_way = UnderWay::default();
+        let unanswered = under_way.unanswered();
+        let end = under_way.next_end();
+        assert_eq!((under_way.len(), under_way.len_unanswered()), (0, 1));
+        drop(unanswered);
+        end.await;
+        assert_eq!(under_way.len_unanswered(), 0);
     }
 
     #[tokio::test]

@@ -11,7 +11,6 @@ pub(super) struct Door {
     closed: AtomicBool,
     waiting: AtomicUsize,
     max_waiting: usize,
-    outcomes_wait: AtomicBool,
     trouble: Mutex<Option<QueueError>>,
 }
 
@@ -26,13 +25,7 @@ pub(super) struct Ticket {
 
 impl Door {
     pub(super) const fn new(max_waiting: usize) -> Self {
-        Self {
-            closed: AtomicBool::new(false),
-            waiting: AtomicUsize::new(0),
-            max_waiting,
-            outcomes_wait: AtomicBool::new(false),
-            trouble: Mutex::new(None),
-        }
+        Self { closed: AtomicBool::new(false), waiting: AtomicUsize::new(0), max_waiting, trouble: Mutex::new(None) }
     }
 
     pub(super) fn check_open(&self) -> Result<(), QueueError> {
@@ -62,15 +55,6 @@ impl Door {
         }
         let waiting = self.waiting.load(Ordering::Acquire);
         if waiting >= self.max_waiting { Err(self.backlogged(waiting)) } else { Ok(()) }
-    }
-
-    /// Whether outcomes wait in memory for room.
-    pub(super) fn outcomes_wait(&self) -> bool {
-        self.outcomes_wait.load(Ordering::Acquire)
-    }
-
-    pub(super) fn set_outcomes_wait(&self, wait: bool) {
-        self.outcomes_wait.store(wait, Ordering::Release);
     }
 
     pub(super) fn in_trouble(&self) -> bool {

@@ -101,10 +101,6 @@ impl Queue for Embedded {
         self.door.health()
     }
 
-    fn outcomes_wait(&self) -> bool {
-        self.door.outcomes_wait()
-    }
-
     fn close(&self) -> BoxFuture<'_, Result<(), QueueError>> {
         Box::pin(async move {
             self.door.close()?;

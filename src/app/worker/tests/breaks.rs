@@ -153,10 +153,6 @@ impl Queue for Counting {
         Ok(())
     }
 
-    fn outcomes_wait(&self) -> bool {
-        false
-    }
-
     fn close(&self) -> BoxFuture<'_, Result<(), QueueError>> {
         unreachable!()
     }

@@ -26,19 +26,20 @@ async fn what_comes_is_made_while_the_queue_has_much_that_is_due() {
     lanes.stop().await;
 }
 
-#[tokio::test]
-async fn a_request_gives_way_to_a_lane_that_gets_on_and_nothing_is_read_again() {
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_for_room_in_a_lane_that_is_quick_and_nothing_is_read_again() {
     let queue = Counting::with(&["a"], 0, NOW);
+    let leases = (0..1_000).map(|_| queue.add("a", NOW)).collect();
     let lanes = lanes("concurrency: 1000", &queue);
     until(|| queue.reads() == 1).await;
-    lanes.dispatch((0..500).map(|_| queue.add("a", NOW)).collect()).await;
-    until(|| queue.attempts() == 500).await;
+    lanes.dispatch(leases).await;
+    until(|| queue.attempts() == 1_000).await;
     assert_eq!(queue.reads(), 1);
     lanes.stop().await;
 }
 
 #[tokio::test]
-async fn a_request_is_not_held_up_by_a_lane_that_does_not_get_on() {
+async fn a_request_does_not_wait_for_a_lane_that_takes_nothing() {
     // It takes connections and says nothing.
     let hanging = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", hanging.local_addr().unwrap());
@@ -46,8 +47,7 @@ async fn a_request_is_not_held_up_by_a_lane_that_does_not_get_on() {
     let table = Arc::new(ArcSwap::from_pointee(table_to(&url, ", breaker: off, concurrency: 1, timeout: 1h", &["a"])));
     let lanes = Lanes::new(workshop(&table, queue.clone(), Arc::new(ManualClock::new(NOW))));
     lanes.align();
-    let leases: Vec<_> = (0..200).map(|_| queue.add("a", NOW)).collect();
-    // The clock of this runtime stands still: nothing but the patience can end this.
+    let leases: Vec<_> = (0..1_000).map(|_| queue.add("a", NOW)).collect();
     tokio::time::pause();
     lanes.dispatch(leases).await;
     let claimed = queue.claimed();

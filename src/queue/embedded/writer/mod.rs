@@ -357,7 +357,6 @@ impl Writer {
                     );
                 }
                 self.unsettled.push(Write::Settle { settle, reply });
-                self.door.set_outcomes_wait(true);
             }
         }
         self.try_again_at.get_or_insert_with(|| Instant::now() + self.pause);

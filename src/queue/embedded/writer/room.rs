@@ -48,7 +48,6 @@ impl Writer {
         let unsettled = std::mem::take(&mut self.unsettled);
         self.commit(unsettled);
         self.let_go();
-        self.door.set_outcomes_wait(!self.unsettled.is_empty());
         if self.door.in_trouble() && self.unsettled.is_empty() && recent.is_ok() {
             let trouble = self.probe().err();
             self.door.set_trouble(trouble);
