@@ -17,6 +17,10 @@ pub struct EventKey([u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId([u8; 16]);
 
+/// What a delivery's name makes of its id: the first 5 bytes of SHA-256 over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryMark([u8; 5]);
+
 /// One entry of a route's `deliver`, by name: the line in which its deliveries wait.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Lane {
@@ -74,6 +78,20 @@ impl EventKey {
     }
 }
 
+// === impl DeliveryMark ===
+
+impl DeliveryMark {
+    /// The mark of a name.
+    #[must_use]
+    pub fn of(delivery: &str) -> Self {
+        let mut mark = [0; 5];
+        for (to, from) in mark.iter_mut().zip(Sha256::digest(delivery)) {
+            *to = from;
+        }
+        Self(mark)
+    }
+}
+
 // === impl DeliveryId ===
 
 impl DeliveryId {
@@ -89,8 +107,14 @@ impl DeliveryId {
     /// The id of an event's delivery of this name.
     #[must_use]
     pub fn of(event: EventKey, delivery: &str) -> Self {
+        Self::marked(event, DeliveryMark::of(delivery))
+    }
+
+    /// The same where the mark of the name is known.
+    #[must_use]
+    pub fn marked(event: EventKey, mark: DeliveryMark) -> Self {
         let mut id = event.0;
-        for (to, from) in id.iter_mut().skip(Self::EVENT_BYTES).zip(Sha256::digest(delivery)) {
+        for (to, from) in id.iter_mut().skip(Self::EVENT_BYTES).zip(mark.0) {
             *to = from;
         }
         Self(id)

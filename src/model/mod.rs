@@ -17,7 +17,7 @@ mod secret;
 mod time;
 
 pub use attempt::Attempt;
-pub use delivery::{DeliveryId, EventKey, Lane, ParseDeliveryIdError};
+pub use delivery::{DeliveryId, DeliveryMark, EventKey, Lane, ParseDeliveryIdError};
 pub use event::{Attributes, Event};
 pub use excerpt::Excerpt;
 pub use headers::Headers;

@@ -12,13 +12,21 @@ use crate::model::{Event, Secret};
 
 /// The header fields of a destination.
 pub(super) struct Fields {
-    templates: Vec<(HeaderName, Text)>,
+    templates: Vec<Template>,
     /// What the templates look at.
     needs: Needs,
     credential: Option<(HeaderName, HeaderValue)>,
     secrets: Vec<Secret>,
     /// Whether an access token comes beside them.
     authorized: bool,
+}
+
+/// A field whose value is made of the event.
+#[derive(Debug)]
+struct Template {
+    name: HeaderName,
+    text: Text,
+    is_secret: bool,
 }
 
 /// The name of the field that makes a repeated attempt harmless
@@ -75,10 +83,10 @@ impl Fields {
     /// whose value may not be sent.
     pub(super) fn render(&self, event: &Event, headers: &mut HeaderMap) -> Result<Result<(), HeaderName>, RenderError> {
         let document = view(event, &self.needs);
-        for (name, text) in &self.templates {
+        for Template { name, text, is_secret } in &self.templates {
             let value = text.render(&document, &document, Escape::None)?;
             let Ok(mut value) = HeaderValue::try_from(value) else { return Ok(Err(name.clone())) };
-            value.set_sensitive(may_hold_a_secret(name));
+            value.set_sensitive(*is_secret);
             headers.insert(name, value);
         }
         if let Some((name, value)) = &self.credential {
@@ -94,7 +102,7 @@ impl Fields {
 
     /// The names of all fields, for `Debug`.
     pub(super) fn names(&self) -> impl Iterator<Item = &HeaderName> {
-        self.templates.iter().map(|(name, _)| name).chain(self.credential.iter().map(|(name, _)| name))
+        self.templates.iter().map(|template| &template.name).chain(self.credential.iter().map(|(name, _)| name))
     }
 
     /// What must not come back in the detail of an attempt.
@@ -125,7 +133,7 @@ impl Fields {
             }
         }
         text.add_needs(&mut self.needs);
-        self.templates.push((name, text));
+        self.templates.push(Template { is_secret: may_hold_a_secret(&name), name, text });
     }
 
     fn set_credential(&mut self, auth: &At<file::DestinationAuth>, problems: &mut Problems) {

@@ -87,8 +87,11 @@ impl Outbound {
         headers.insert(USER_AGENT, AGENT);
         target.fields.render(event, &mut headers)?.map_err(|name| OutboundError::Header { name })?;
         headers.insert(ATTEMPT, HeaderValue::from(number));
-        // Hex digits: always a header value.
-        if let Ok(key) = HeaderValue::try_from(hex::encode(id.as_bytes())) {
+        let mut key = [0; 32];
+        // It is as long as that takes, and hex digits are always a header value.
+        if hex::encode_to_slice(id.as_bytes(), &mut key).is_ok()
+            && let Ok(key) = HeaderValue::from_bytes(&key)
+        {
             headers.insert(IDEMPOTENCY_KEY, key);
         }
         Ok(Self { method: target.method.clone(), url, headers, body })

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::FixedState;
 use rusqlite::{Connection, params};
 
-use crate::model::{Lane, Reason};
+use crate::model::{DeliveryMark, Lane, Reason};
 use crate::queue::{Claim, LaneCounts, Ledger, RouteCounts};
 
 /// The lanes, the routes and their counts, as of the last commit.
@@ -14,7 +15,7 @@ pub(super) struct Counts(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    lane_rows: HashMap<Lane, i64>,
+    lane_rows: HashMap<Lane, KnownLane, FixedState>,
     route_rows: HashMap<Arc<str>, i64>,
     lanes: HashMap<i64, (Lane, LaneCounts)>,
     routes: HashMap<i64, (Arc<str>, RouteCounts)>,
@@ -26,6 +27,14 @@ struct Inner {
     kept_bytes: u64,
     /// About how many bytes what is pending or dead takes, in all lanes.
     held_bytes: u64,
+}
+
+/// A lane that is stored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownLane {
+    pub(super) row: i64,
+    /// Of its delivery's name: to hash that for each delivery would be most of what its id costs.
+    pub(super) mark: DeliveryMark,
 }
 
 /// What a transaction changes.
@@ -54,6 +63,14 @@ pub(super) struct LaneChange {
     pub(super) kept_bytes: i64,
 }
 
+// === impl KnownLane ===
+
+impl KnownLane {
+    fn new(row: i64, lane: &Lane) -> Self {
+        Self { row, mark: DeliveryMark::of(&lane.delivery) }
+    }
+}
+
 // === impl Counts ===
 
 impl Counts {
@@ -68,7 +85,7 @@ impl Counts {
             inner.accepted += counts.accepted;
             inner.kept_bytes += counts.kept_bytes;
             inner.held_bytes += counts.pending_bytes + counts.dead_bytes;
-            inner.lane_rows.insert(lane.clone(), row);
+            inner.lane_rows.insert(lane.clone(), KnownLane::new(row, &lane));
             inner.lanes.insert(row, (lane, counts));
         }
         for (row, route, counts) in routes {
@@ -80,6 +97,11 @@ impl Counts {
 
     /// The row of a lane that is stored.
     pub(super) fn lane_row(&self, lane: &Lane) -> Option<i64> {
+        self.known_lane(lane).map(|known| known.row)
+    }
+
+    /// What is known of a lane that is stored.
+    pub(super) fn known_lane(&self, lane: &Lane) -> Option<KnownLane> {
         self.inner().lane_rows.get(lane).copied()
     }
 
@@ -160,7 +182,7 @@ impl Counts {
     pub(super) fn apply(&self, changes: Changes) -> Vec<i64> {
         let mut inner = self.inner();
         for (lane, row) in changes.new_lanes {
-            inner.lane_rows.insert(lane.clone(), row);
+            inner.lane_rows.insert(lane.clone(), KnownLane::new(row, &lane));
             inner.lanes.entry(row).or_insert((lane, LaneCounts::default()));
         }
         for (route, row) in changes.new_routes {

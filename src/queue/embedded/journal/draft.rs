@@ -8,7 +8,7 @@ use super::super::append;
 use super::super::claims::Claims;
 use super::super::codec;
 use super::super::command::Write;
-use super::super::counts::{Changes, Counts};
+use super::super::counts::{Changes, Counts, KnownLane};
 use super::super::desk::{Desk, Done};
 use super::super::entry::{
     self, AgainEntry, AppendEntry, CountEntry, DeliveryEntry, Entry, EventEntry, MadeEntry, RequestEntry,
@@ -163,8 +163,8 @@ impl<'a> Drafting<'a> {
             if delivery.order_key.is_some() {
                 return Err(Unfit::Tables);
             }
-            let lane = self.lane(&delivery.lane)?;
-            let id = DeliveryId::of(key, &delivery.lane.delivery);
+            let KnownLane { row: lane, mark } = self.counts().known_lane(&delivery.lane).ok_or(Unfit::Tables)?;
+            let id = DeliveryId::marked(key, mark);
             entries.push(DeliveryEntry { id: *id.as_bytes(), lane, size });
             deliveries.push(Some(RecentDelivery {
                 id,
