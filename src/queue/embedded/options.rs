@@ -19,7 +19,7 @@ pub struct Options {
     pub max_age: Option<Duration>,
     /// About how many bytes what was delivered may take: beyond that it is kept for a shorter time. 1 GiB by default.
     pub max_kept: u64,
-    /// About how many rows what was accepted has before it is brought from the journal to the tables; 2048 by default. More
+    /// About how many rows what was accepted has before it is brought from the journal to the tables; 1024 by default. More
     /// make that cheaper for each, and take more memory.
     pub max_recent: usize,
     /// How many bytes of the disk are kept for what ends deliveries. 16 MiB by default: more than the log and what it
@@ -40,7 +40,7 @@ impl Options {
             max_bytes: None,
             max_age: None,
             max_kept: 1 << 30,
-            max_recent: 2048,
+            max_recent: 1024,
             reserve: 16 << 20,
         }
     }
