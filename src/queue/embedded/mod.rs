@@ -168,6 +168,7 @@ mod files;
 mod head;
 mod jobs;
 mod journal;
+mod lane_change;
 mod line;
 mod mend;
 mod metrics;
