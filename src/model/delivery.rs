@@ -17,9 +17,9 @@ pub struct EventKey([u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId([u8; 16]);
 
-/// What a delivery's name makes of its id: the first 5 bytes of SHA-256 over it.
+/// What a delivery's name makes of its id: the first bytes of SHA-256 over it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeliveryMark([u8; 5]);
+pub struct DeliveryMark([u8; 16 - DeliveryId::EVENT_BYTES]);
 
 /// One entry of a route's `deliver`, by name: the line in which its deliveries wait.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,11 +70,7 @@ impl EventKey {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        let mut key = [0; 16];
-        for (to, from) in key.iter_mut().zip(hash.finalize()) {
-            *to = from;
-        }
-        Self(key)
+        Self(first_bytes(hash.finalize()))
     }
 }
 
@@ -84,12 +80,16 @@ impl DeliveryMark {
     /// The mark of a name.
     #[must_use]
     pub fn of(delivery: &str) -> Self {
-        let mut mark = [0; 5];
-        for (to, from) in mark.iter_mut().zip(Sha256::digest(delivery)) {
-            *to = from;
-        }
-        Self(mark)
+        Self(first_bytes(Sha256::digest(delivery)))
     }
+}
+
+fn first_bytes<const N: usize>(hash: impl IntoIterator<Item = u8>) -> [u8; N] {
+    let mut first = [0; N];
+    for (to, from) in first.iter_mut().zip(hash) {
+        *to = from;
+    }
+    first
 }
 
 // === impl DeliveryId ===

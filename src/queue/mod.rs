@@ -57,7 +57,8 @@ pub trait Queue: Send + Sync + std::fmt::Debug + 'static {
     /// Counts events of which nothing is stored. Durable when it answers `Ok`.
     fn count(&self, route: Arc<str>, tally: Tally) -> BoxFuture<'_, Result<(), QueueError>>;
 
-    /// Leases up to `max` deliveries of `lane` that are due at `now` and not claimed, those due first first.
+    /// Leases up to `max` deliveries of `lane` that are due at `now` and not claimed, those due first first; but what came, or
+    /// was put off, lately (within about a second, where the store can be written) may come after all others.
     fn lease<'a>(&'a self, lane: &'a Lane, max: usize, now: Timestamp) -> BoxFuture<'a, Result<Leased, QueueError>>;
 
     /// Ends a delivery that was made by `attempt`. `Ok` once this is durable. It is kept to be looked at and replayed

@@ -66,7 +66,7 @@ impl LaneTask {
                 match self.pass() {
                     Pass::Free => {
                         // Half of the room for what comes from memory, or else all of that would have to be read again for as
-                        // long as something is due in the queue.
+                        // long as something is due in the queue. Where there is room for one, by turns.
                         odd = !odd;
                         let left = room - self.make_fresh(room.midpoint(usize::from(odd)), &under_way);
                         if left > 0 {

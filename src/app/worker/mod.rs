@@ -92,7 +92,8 @@ struct Handle {
 
 /// What became of a lease that was offered to its lane.
 enum Offered<'h> {
-    Taken,
+    /// The lane has it, or finds it in the queue.
+    Done,
     /// The lane does not run.
     Stray(Lease),
     /// The lane has no room for it.
@@ -156,7 +157,7 @@ impl Lanes {
             let running = self.running.load();
             for lease in leases {
                 match self.offer(&running, lease) {
-                    Offered::Taken => {}
+                    Offered::Done => {}
                     Offered::Stray(lease) => strays.push(lease),
                     Offered::Full(handle, offer) => waiting.push((handle.clone(), offer)),
                 }
@@ -250,13 +251,12 @@ impl Lanes {
         let Some(handle) = running.get(&lease.lane) else { return Offered::Stray(lease) };
         let memory = &self.workshop.memory;
         if memory.is_short() {
-            drop(lease);
-            handle.wake.by(self.workshop.clock.now());
-            return Offered::Taken;
+            self.give_back(handle, lease);
+            return Offered::Done;
         }
         let held = memory.hold(&lease.event);
         match handle.fresh.try_send((lease, held)) {
-            Ok(()) => Offered::Taken,
+            Ok(()) => Offered::Done,
             Err(TrySendError::Full(offer)) => Offered::Full(handle, offer),
             Err(TrySendError::Closed((refused, _))) => Offered::Stray(refused),
         }
@@ -276,13 +276,13 @@ impl Lanes {
                 Err(_) => Some(offer.0),
             };
         }
-        self.give_back(handle, offer);
+        self.give_back(handle, offer.0);
         None
     }
 
     /// Leaves a lease to the queue, where its lane finds it.
-    fn give_back(&self, handle: &Handle, offer: (Lease, Held)) {
-        drop(offer);
+    fn give_back(&self, handle: &Handle, lease: Lease) {
+        drop(lease);
         handle.wake.by(self.workshop.clock.now());
     }
 
@@ -293,9 +293,9 @@ impl Lanes {
         let (running, table) = (self.running.load(), self.workshop.table.load());
         for lease in leases {
             let lease = match self.offer(&running, lease) {
-                Offered::Taken => continue,
-                Offered::Full(handle, offer) => {
-                    self.give_back(handle, offer);
+                Offered::Done => continue,
+                Offered::Full(handle, (lease, _)) => {
+                    self.give_back(handle, lease);
                     continue;
                 }
                 Offered::Stray(lease) => lease,

@@ -119,24 +119,10 @@ impl Queue for Embedded {
     }
 }
 
-// === impl Leased ===
-
-impl Leased {
-    /// Adds what was found elsewhere.
-    fn add(&mut self, other: Self) {
-        self.leases.extend(other.leases);
-        self.next_due = earlier(self.next_due, other.next_due);
-    }
-}
-
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    one.into_iter().chain(other).min()
-}
-
 // === impl Embedded ===
 
 impl Embedded {
-    /// One look into the tables, then into memory.
+    /// One look into the tables, then into memory. What only the tables can give, once they have it, is for the next look.
     async fn look_for(&self, lane: &Lane, row: i64, max: usize, now: Timestamp) -> Result<Leased, QueueError> {
         let mut leased = self.lease_stored(lane, row, max, now).await?;
         let room = max.saturating_sub(leased.leases.len());
@@ -148,16 +134,14 @@ impl Embedded {
             return Ok(leased);
         }
         let recent = self.lease_recent(lane.clone(), row, room, now).await?;
-        let room = room.saturating_sub(recent.leases.len());
-        leased.add(Leased { leases: recent.leases, next_due: recent.next_due });
-        if recent.put_off.is_some_and(|at| at <= now) && room > 0 {
+        let mut put_off = recent.put_off.map(|at| at.max(now));
+        if put_off == Some(now) && recent.leases.len() < room {
             self.store_recent().await;
-            leased.add(self.lease_stored(lane, row, room, now).await?);
-            // Where it could not be stored it is not given yet.
-            leased.add(Leased { leases: Vec::new(), next_due: Some(now.after(AGAIN)) });
-        } else {
-            leased.next_due = earlier(leased.next_due, recent.put_off.map(|at| at.max(now)));
+            // For where that fails.
+            put_off = Some(now.after(AGAIN));
         }
+        leased.leases.extend(recent.leases);
+        leased.next_due = [leased.next_due, recent.next_due, put_off].into_iter().flatten().min();
         Ok(leased)
     }
 

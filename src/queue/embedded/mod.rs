@@ -78,9 +78,11 @@
 //! What is in it and not in the tables is *recent*: about a second old at most, a few thousand events, 4 MiB. Another thread,
 //! the storer, brings it to the tables with a connection of its own, while the writer goes on in the other file; the writer
 //! itself does so with its next transaction, before a chore, and before anybody who asks for more than the line does looks into
-//! them. A lease looks into the tables, then into memory, and again where something went from there to the tables meanwhile. The two never write at once: the writer waits for the storer. What was delivered by then never gets there but for its
+//! them. The two never write at once: the writer waits for the storer. What was delivered by then never gets there but for its
 //! key, and, where it is retained, as part of a pack. The transaction names, in `numbers`, the epoch of the journal that
 //! begins with it; a start reads the records of that epoch and of the next. The `journal` module has the rest.
+//!
+//! A lease looks into the tables, then into memory, and again where something went from there to the tables meanwhile.
 //!
 //! A commit that fails is rolled back, and each of its commands is then tried in a transaction of its own: one that
 //! cannot be stored fails alone. A log whose sync failed is overwritten from the same place by the next commit. Should

@@ -165,7 +165,11 @@ fn lanes(queue: &Arc<Counting>, routes: &[&str]) -> Lanes {
 }
 
 pub(super) fn lanes_with(settings: &str, clock: Arc<ManualClock>, queue: &Arc<Counting>, routes: &[&str]) -> Lanes {
-    let table = Arc::new(ArcSwap::from_pointee(table_to("http://127.0.0.1:1", settings, routes)));
+    lanes_on(table_to("http://127.0.0.1:1", settings, routes), clock, queue)
+}
+
+pub(super) fn lanes_on(table: RouteTable, clock: Arc<ManualClock>, queue: &Arc<Counting>) -> Lanes {
+    let table = Arc::new(ArcSwap::from_pointee(table));
     let queue: Arc<dyn Queue> = queue.clone();
     let lanes = Lanes::new(workshop(&table, queue, clock));
     lanes.align();

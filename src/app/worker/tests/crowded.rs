@@ -1,6 +1,6 @@
 //! Lanes that get more than they can take at once. The queue is one that counts, and a test has one thread.
 
-use super::breaks::{Counting, NOW, lanes_with};
+use super::breaks::{Counting, NOW, lanes_on, lanes_with};
 use super::*;
 use crate::model::ManualClock;
 
@@ -44,9 +44,8 @@ async fn a_request_does_not_wait_for_a_lane_that_takes_nothing() {
     let hanging = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", hanging.local_addr().unwrap());
     let queue = Counting::with(&["a"], 0, NOW);
-    let table = Arc::new(ArcSwap::from_pointee(table_to(&url, ", breaker: off, concurrency: 1, timeout: 1h", &["a"])));
-    let lanes = Lanes::new(workshop(&table, queue.clone(), Arc::new(ManualClock::new(NOW))));
-    lanes.align();
+    let table = table_to(&url, ", breaker: off, concurrency: 1, timeout: 1h", &["a"]);
+    let lanes = lanes_on(table, Arc::new(ManualClock::new(NOW)), &queue);
     let leases: Vec<_> = (0..1_000).map(|_| queue.add("a", NOW)).collect();
     tokio::time::pause();
     lanes.dispatch(leases).await;

@@ -60,7 +60,7 @@ fn give_way(place: usize) {
     }
 }
 
-/// So many of what is recent are stored at a stretch: less than a tenth of a millisecond.
+/// So many of what is recent are stored at a stretch.
 const AT_A_STRETCH: usize = 16;
 
 const INSERT_PENDING: &str = "INSERT INTO pending (row, id, lane, due_at, accepted_at, attempts, size, sum, history)

@@ -182,10 +182,10 @@ async fn a_lease_has_so_many_as_it_may_and_says_that_there_are_more() {
             home.queue.store_recent().await;
         }
     }
-    for (max, seen) in [(2, ["a", "b"]), (1, ["a", ""]), (3, ["a", "c"])] {
-        let Leased { leases, next_due } = home.queue.lease(&lane("crm"), max, NOW).await.unwrap();
-        assert_eq!((leases.len(), next_due), (max, Some(NOW)), "of two in the tables and two in memory");
-        assert!(seen.iter().filter(|id| !id.is_empty()).all(|id| leases.iter().any(|lease| lease.event.id() == *id)));
+    for seen in [&["a", "b"][..], &["a"], &["a", "b", "c"]] {
+        let Leased { leases, next_due } = home.queue.lease(&lane("crm"), seen.len(), NOW).await.unwrap();
+        let ids: Vec<_> = leases.iter().map(|lease| lease.event.id()).collect();
+        assert_eq!((&*ids, next_due), (seen, Some(NOW)), "of two in the tables and two in memory");
     }
     let Leased { leases, next_due } = home.queue.lease(&lane("crm"), 4, NOW).await.unwrap();
     assert_eq!((leases.len(), next_due), (4, None));
