@@ -94,6 +94,8 @@ enum Task {
     #[command(hide = true)]
     ServeFsync { address: SocketAddr, log: PathBuf },
     #[command(hide = true)]
+    ServeForward { address: SocketAddr, log: PathBuf, destination: SocketAddr },
+    #[command(hide = true)]
     ServeDestination { address: SocketAddr },
 }
 
@@ -107,6 +109,7 @@ fn main() {
         Some(Task::Load(settings)) => load::run(settings),
         Some(Task::ServeBare { address }) => servers::bare::run(address),
         Some(Task::ServeFsync { address, log }) => servers::fsync::run(address, &log),
+        Some(Task::ServeForward { address, log, destination }) => servers::forward::run(address, &log, destination),
         Some(Task::ServeDestination { address }) => servers::destination::run(address),
     }
 }

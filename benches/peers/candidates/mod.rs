@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use hookswitch::{Hookswitch, PROVIDER, WORK, destination, provider, route};
-pub use references::{Bare, Fsync};
+pub use references::{Bare, Forward, Fsync};
 
 use crate::processes::Process;
 
@@ -149,6 +149,7 @@ pub fn all() -> Vec<Box<dyn Candidate>> {
     vec![
         Box::new(Bare),
         Box::new(Fsync),
+        Box::new(Forward),
         Box::new(Hookswitch::fan_out(1)),
         Box::new(Hookswitch::fan_out(5)),
         Box::new(fastify::BULLMQ),

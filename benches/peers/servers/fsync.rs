@@ -8,49 +8,84 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
-use hmac::{Hmac, KeyInit, Mac};
+use aws_lc_rs::hmac;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use sha2::Sha256;
 use tokio::sync::oneshot;
 
 use crate::event::SECRET;
 
-/// A record, and who waits for it.
-type Waiting = (Vec<u8>, oneshot::Sender<()>);
+/// A file that is appended to in groups.
+#[derive(Clone)]
+pub struct Log(Sender<Waiting>);
+
+/// A record, and who waits for it. Where nobody does it goes with the next one for which somebody does.
+type Waiting = (Vec<u8>, Option<oneshot::Sender<()>>);
+
+/// Bytes before a record: its length.
+const PREFIX: usize = 4;
 
 /// Serves until it is killed; the log is a new file at `path`.
 pub fn run(address: SocketAddr, path: &Path) {
-    let file = File::create(path).unwrap();
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || write(file, &receiver));
-    super::serve(address, move |request| take(request, sender.clone()));
+    let log = Log::create(path);
+    super::serve(address, move |request| take(request, log.clone()));
 }
 
-async fn take(mut request: Request<Incoming>, writer: Sender<Waiting>) -> StatusCode {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()) else { return StatusCode::BAD_REQUEST };
-    // The record is its length and the body.
-    let mut record = vec![0; 4];
+async fn take(request: Request<Incoming>, log: Log) -> StatusCode {
+    match verified(request).await {
+        Ok(record) => log.append(record).await,
+        Err(refused) => refused,
+    }
+}
+
+/// A body whose signature is right, as a record.
+pub async fn verified(mut request: Request<Incoming>) -> Result<Vec<u8>, StatusCode> {
+    let mut record = vec![0; PREFIX];
     while let Some(frame) = request.body_mut().frame().await {
-        let Ok(frame) = frame else { return StatusCode::BAD_REQUEST };
+        let frame = frame.map_err(|_| StatusCode::BAD_REQUEST)?;
         if let Some(data) = frame.data_ref() {
-            mac.update(data);
             record.extend_from_slice(data);
         }
     }
     let signature = request.headers().get("x-signature").and_then(|value| value.as_bytes().strip_prefix(b"sha256="));
     let signature = signature.and_then(|text| hex::decode(text).ok()).unwrap_or_default();
-    if mac.verify_slice(&signature).is_err() {
-        return StatusCode::UNAUTHORIZED;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+    hmac::verify(&key, body(&record), &signature).map_err(|_| StatusCode::UNAUTHORIZED)?;
+    let length = u32::try_from(record.len() - PREFIX).unwrap_or_default();
+    record[..PREFIX].copy_from_slice(&length.to_le_bytes());
+    Ok(record)
+}
+
+/// What is in a record.
+pub fn body(record: &[u8]) -> &[u8] {
+    &record[PREFIX..]
+}
+
+// === impl Log ===
+
+impl Log {
+    /// A new file, and the thread that writes it.
+    pub fn create(path: &Path) -> Self {
+        let file = File::create(path).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || write(file, &receiver));
+        Self(sender)
     }
-    let length = u32::try_from(record.len() - 4).unwrap_or_default();
-    record[..4].copy_from_slice(&length.to_le_bytes());
-    let (written, wait) = oneshot::channel();
-    if writer.send((record, written)).is_err() || wait.await.is_err() {
-        return StatusCode::SERVICE_UNAVAILABLE;
+
+    /// 202 once the record is on the disk.
+    pub async fn append(&self, record: Vec<u8>) -> StatusCode {
+        let (written, wait) = oneshot::channel();
+        if self.0.send((record, Some(written))).is_err() || wait.await.is_err() {
+            return StatusCode::SERVICE_UNAVAILABLE;
+        }
+        StatusCode::ACCEPTED
     }
-    StatusCode::ACCEPTED
+
+    /// Appends a record for which nobody waits.
+    pub fn note(&self, record: Vec<u8>) {
+        let _ = self.0.send((record, None));
+    }
 }
 
 fn write(mut file: File, receiver: &Receiver<Waiting>) {
@@ -58,7 +93,10 @@ fn write(mut file: File, receiver: &Receiver<Waiting>) {
     while let Ok(first) = receiver.recv() {
         for (record, written) in std::iter::once(first).chain(receiver.try_iter()) {
             group.extend_from_slice(&record);
-            answers.push(written);
+            answers.extend(written);
+        }
+        if answers.is_empty() {
+            continue;
         }
         file.write_all(&group).unwrap();
         file.sync_data().unwrap();

@@ -2,6 +2,7 @@
 
 pub mod bare;
 pub mod destination;
+pub mod forward;
 pub mod fsync;
 
 use std::convert::Infallible;
