@@ -76,7 +76,8 @@ impl Candidate for Forward {
     fn start(&self, place: &Place) -> Result<Running, String> {
         let address = free();
         let (log, destination) = (place.directory.join("log"), place.destination);
-        let command = this(&["serve-forward", &address.to_string(), &log.display().to_string(), &destination.to_string()]);
+        let command =
+            this(&["serve-forward", &address.to_string(), &log.display().to_string(), &destination.to_string()]);
         Ok(Running::one(address, place.start("forward", &command, address)?))
     }
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::memory::Held;
 use super::pace::Pace;
+use super::processor::Processor;
 use super::under_way::UnderWay;
 use super::wake::Wake;
 use super::{Workshop, settle};
@@ -50,7 +51,7 @@ const CLOSE: Duration = Duration::from_millis(5);
 impl LaneTask {
     /// Makes deliveries until it is stopped, then finishes those under way.
     pub(super) async fn run(mut self) {
-        let under_way = UnderWay::default();
+        let (under_way, processor) = (UnderWay::default(), Processor::current());
         // What an earlier process left is read first.
         let mut next_due = self.workshop.clock.now();
         let mut alarm = pin!(sleep(Duration::ZERO));
@@ -68,7 +69,7 @@ impl LaneTask {
                         // Half of the room for what comes from memory, or else all of that would have to be read again for as
                         // long as something is due in the queue. Where there is room for one, by turns.
                         odd = !odd;
-                        let left = room - self.make_fresh(room.midpoint(usize::from(odd)), &under_way);
+                        let left = room - self.make_fresh(room.midpoint(usize::from(odd)), &under_way, &processor);
                         if left > 0 {
                             next_due = self.read_queue(left, now, &under_way).await;
                         }
@@ -93,7 +94,7 @@ impl LaneTask {
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 Some((lease, held)) = self.fresh.recv(), if room > 0 => {
-                    self.pace.took(1);
+                    self.pace.took(1, || processor.busy());
                     if !self.make(lease, held, &under_way) {
                         next_due = now;
                     }
@@ -133,7 +134,7 @@ impl LaneTask {
     }
 
     /// Starts up to `max` of what waits in memory, and answers how many that were.
-    fn make_fresh(&mut self, max: usize, under_way: &UnderWay) -> usize {
+    fn make_fresh(&mut self, max: usize, under_way: &UnderWay, processor: &Processor) -> usize {
         let mut made = 0;
         while made < max
             && let Ok((lease, held)) = self.fresh.try_recv()
@@ -142,7 +143,7 @@ impl LaneTask {
             made += 1;
         }
         if made > 0 {
-            self.pace.took(made);
+            self.pace.took(made, || processor.busy());
         }
         made
     }

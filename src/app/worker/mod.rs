@@ -4,14 +4,15 @@
 //! lease is dropped, which gives it back to the queue, and the lane reads it from there later: so memory is
 //! bounded however far a destination falls behind, and one that is slow holds up nobody else.
 //!
-//! To read a delivery again costs several times what it takes to make it, so where it is the CPU or the disk that is short,
-//! what comes in gives way first: a request whose lane is full waits a moment for room, if that lane is quick. For a
-//! destination that is slow nobody waits.
+//! To read a delivery again costs several times what it takes to make it, so where it is the processor that is short, what
+//! comes in gives way first: a request whose lane is full waits a moment for room, if that lane is quick. For a destination
+//! that is slow, or takes no more than its rate allows, nobody waits.
 
 mod lane;
 mod memory;
 mod metrics;
 mod pace;
+mod processor;
 mod quiet;
 mod settle;
 mod turn;
@@ -43,7 +44,7 @@ use crate::routing::RouteTable;
 
 /// How many committed deliveries of one lane may wait in memory for it; further ones wait in the queue.
 const FRESH: usize = 64;
-/// How long a request waits for lanes that are full and quick.
+/// How long a request waits for lanes that are full where the processor is short.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What a lane needs to make its deliveries.
@@ -262,10 +263,10 @@ impl Lanes {
         }
     }
 
-    /// Waits until a lane that is full has room, where it is quick. Else the lease goes back to the queue. It comes back where
-    /// the lane has ended.
+    /// Waits until a lane that is full has room, where that is worth it. Else the lease goes back to the queue. It comes back
+    /// where the lane has ended.
     async fn insist(&self, handle: &Handle, offer: (Lease, Held), deadline: Instant) -> Option<Lease> {
-        if handle.pace.is_quick()
+        if handle.pace.is_worth_waiting()
             && let Ok(room) = timeout_at(deadline, handle.fresh.reserve()).await
         {
             return match room {

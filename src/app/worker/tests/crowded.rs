@@ -52,3 +52,21 @@ async fn a_request_does_not_wait_for_a_lane_that_takes_nothing() {
     let claimed = queue.claimed();
     assert!((FRESH..FRESH + 4).contains(&claimed), "{claimed} wait in memory or for the destination");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_does_not_wait_for_a_destination_that_takes_what_its_rate_allows() {
+    let queue = Counting::with(&["a"], 0, NOW);
+    let lanes = lanes("concurrency: 4, rate: 5000/s", &queue);
+    let waits = async || {
+        let began = Instant::now();
+        lanes.dispatch((0..200).map(|_| queue.add("a", NOW)).collect()).await;
+        began.elapsed() > Duration::ZERO
+    };
+    let learns = async {
+        // As long as it may be the processor.
+        while !waits().await {}
+        while waits().await {}
+    };
+    tokio::time::timeout(Duration::from_secs(4), learns).await.unwrap();
+    lanes.stop().await;
+}
