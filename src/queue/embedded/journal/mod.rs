@@ -105,10 +105,12 @@ impl Journal {
     /// Whether what is in it should be brought to the tables now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let old = self.recent.since().is_some_and(|since| now.duration_since(since) >= AGE);
-        old || self.file.bytes() >= BYTES
-            || self.recent.held() >= HELD
-            || self.recent.rows() >= self.max_rows
-            || self.recent.claimed() >= CLAIMS
+        old || self.recent.rows() >= self.max_rows || self.is_overdue()
+    }
+
+    /// Whether it has to be, though something else is being brought there.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.file.bytes() >= BYTES || self.recent.held() >= HELD || self.recent.claimed() >= CLAIMS
     }
 
     /// How long until it should be, where nothing else happens.

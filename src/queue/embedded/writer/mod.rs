@@ -241,9 +241,7 @@ impl Writer {
                 // Before anybody hears of it: what is acknowledged is noted.
                 self.note(now);
                 group.into_iter().zip(done).for_each(|(write, done)| self.succeeded(write, done));
-                if self.desk.journal.is_due(Instant::now()) {
-                    self.begin_storing();
-                }
+                self.begin_storing_where_due();
                 self.make_room(now);
             }
             // One that cannot be stored must not take the others with it.
@@ -257,8 +255,14 @@ impl Writer {
         self.desk.store_recent().inspect_err(|error| self.not_stored(error))
     }
 
-    /// The same, while appends go on.
-    fn begin_storing(&mut self) {
+    /// The same, while appends go on. While the storer is busy there is no hurry: who waits for it has everybody wait, and
+    /// the more is stored at once, the fewer pages are written for each.
+    fn begin_storing_where_due(&mut self) {
+        let journal = &self.desk.journal;
+        let due = if self.desk.is_storing() { journal.is_overdue() } else { journal.is_due(Instant::now()) };
+        if !due {
+            return;
+        }
         if let Err(error) = self.desk.begin_storing() {
             self.not_stored(&error);
         }
