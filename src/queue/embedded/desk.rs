@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::{CachedStatement, Connection};
 
@@ -180,6 +180,17 @@ impl Desk {
     /// Whether something is being stored.
     pub(super) fn is_storing(&self) -> bool {
         self.storer.as_ref().is_some_and(Storer::is_busy)
+    }
+
+    /// Whether what is recent should be brought to the tables now. While the storer is busy there is no hurry: who waits for it
+    /// has everybody wait, and the more is stored at once, the fewer pages are written for each.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        if self.is_storing() { self.journal.is_overdue() } else { self.journal.is_due(now) }
+    }
+
+    /// How long until it should be, where nothing else happens. `None` also while the storer is busy: its end is looked for.
+    pub(super) fn due_in(&self, now: Instant) -> Option<Duration> {
+        self.journal.due_in(now).filter(|_| !self.is_storing())
     }
 
     /// Brings what is frozen to the tables: the storer's work, at its own desk. Answers the rows whose claims end with it.

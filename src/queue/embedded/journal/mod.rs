@@ -74,6 +74,8 @@ const BYTES: u64 = 64 << 20;
 /// How many bytes requests take of which something is to get to the tables. With as much that is frozen, and a log for all of
 /// it, as much as the reserve: that is what makes room for them.
 const HELD: usize = 4 << 20;
+/// So many times the rows, where something is being brought to the tables already: keys take memory and room, too.
+const BEHIND: usize = 4;
 /// How many claims wait for it: a lane's look into the tables goes past all of them.
 const CLAIMS: usize = 1024;
 /// How long.
@@ -110,7 +112,10 @@ impl Journal {
 
     /// Whether it has to be, though something else is being brought there.
     pub(super) fn is_overdue(&self) -> bool {
-        self.file.bytes() >= BYTES || self.recent.held() >= HELD || self.recent.claimed() >= CLAIMS
+        self.file.bytes() >= BYTES
+            || self.recent.held() >= HELD
+            || self.recent.rows() >= self.max_rows.saturating_mul(BEHIND)
+            || self.recent.claimed() >= CLAIMS
     }
 
     /// How long until it should be, where nothing else happens.
@@ -261,7 +266,9 @@ pub(super) fn another_epoch() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::recent::RecentKey;
     use super::*;
+    use crate::model::EventKey;
 
     fn named(epoch: u64) -> Journal {
         let mut journal = Journal::new(["a", "b"].map(PathBuf::from));
@@ -287,6 +294,20 @@ mod tests {
         assert!(journal.freeze().is_none());
         journal.rewind(11);
         assert_eq!(journal.freeze().unwrap().1, 12);
+    }
+
+    #[test]
+    fn what_is_recent_may_grow_while_something_is_stored_but_not_without_end() {
+        let mut journal = named(7);
+        journal.max_rows = 2;
+        let mut states = Vec::new();
+        for event in 1..=8 {
+            let key = EventKey::new("r", &event.to_string());
+            journal.recent.keys.insert(key, RecentKey { event, until: 1 });
+            states.push((journal.is_due(Instant::now()), journal.is_overdue()));
+        }
+        assert_eq!(states[..2], [(false, false), (true, false)]);
+        assert_eq!(states[6..], [(true, false), (true, true)]);
     }
 
     #[test]

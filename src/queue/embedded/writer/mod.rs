@@ -153,7 +153,7 @@ impl Writer {
         let now = Instant::now();
         let again = self.try_again_at.map(|at| at.saturating_duration_since(now));
         // While something is to be tried again, so is this.
-        let recent = self.desk.journal.due_in(now).filter(|_| again.is_none());
+        let recent = self.desk.due_in(now).filter(|_| again.is_none());
         let tidy = self.untidy.then_some(if self.tidying { BETWEEN } else { IDLE });
         let storing = self.desk.is_storing().then_some(BETWEEN);
         let Some(timeout) = again.into_iter().chain(tidy).chain(recent).chain(storing).min() else {
@@ -162,7 +162,7 @@ impl Writer {
         match self.commands.recv_timeout(timeout) {
             Ok(command) => Woken::Command(command),
             Err(RecvTimeoutError::Timeout) => {
-                if recent.is_some() && self.desk.journal.is_due(Instant::now()) {
+                if recent.is_some() && self.desk.is_due(Instant::now()) {
                     // Nothing has come for a while.
                     let _ = self.store_recent();
                 }
@@ -241,7 +241,9 @@ impl Writer {
                 // Before anybody hears of it: what is acknowledged is noted.
                 self.note(now);
                 group.into_iter().zip(done).for_each(|(write, done)| self.succeeded(write, done));
-                self.begin_storing_where_due();
+                if self.desk.is_due(Instant::now()) {
+                    self.begin_storing();
+                }
                 self.make_room(now);
             }
             // One that cannot be stored must not take the others with it.
@@ -255,14 +257,8 @@ impl Writer {
         self.desk.store_recent().inspect_err(|error| self.not_stored(error))
     }
 
-    /// The same, while appends go on. While the storer is busy there is no hurry: who waits for it has everybody wait, and
-    /// the more is stored at once, the fewer pages are written for each.
-    fn begin_storing_where_due(&mut self) {
-        let journal = &self.desk.journal;
-        let due = if self.desk.is_storing() { journal.is_overdue() } else { journal.is_due(Instant::now()) };
-        if !due {
-            return;
-        }
+    /// The same, while appends go on.
+    fn begin_storing(&mut self) {
         if let Err(error) = self.desk.begin_storing() {
             self.not_stored(&error);
         }
