@@ -88,9 +88,10 @@ async fn take(mut request: Request<Incoming>, log: Log, pool: Pool) -> StatusCod
     let status = log.append(record).await;
     if status == StatusCode::ACCEPTED {
         tokio::task::spawn_local(async move {
-            let made = id.as_bytes().to_vec();
+            let mut made = fsync::empty();
+            made.extend_from_slice(id.as_bytes());
             if pool.deliver(id, payload).await.is_ok() {
-                log.note(made);
+                log.note(fsync::sealed(made));
             }
         });
     }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
@@ -26,6 +27,8 @@ type Waiting = (Vec<u8>, Option<oneshot::Sender<()>>);
 /// Bytes before a record: its length.
 const PREFIX: usize = 4;
 
+static KEY: LazyLock<hmac::Key> = LazyLock::new(|| hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()));
+
 /// Serves until it is killed; the log is a new file at `path`.
 pub fn run(address: SocketAddr, path: &Path) {
     let log = Log::create(path);
@@ -41,7 +44,7 @@ async fn take(request: Request<Incoming>, log: Log) -> StatusCode {
 
 /// A body whose signature is right, as a record.
 pub async fn verified(mut request: Request<Incoming>) -> Result<Vec<u8>, StatusCode> {
-    let mut record = vec![0; PREFIX];
+    let mut record = empty();
     while let Some(frame) = request.body_mut().frame().await {
         let frame = frame.map_err(|_| StatusCode::BAD_REQUEST)?;
         if let Some(data) = frame.data_ref() {
@@ -50,11 +53,20 @@ pub async fn verified(mut request: Request<Incoming>) -> Result<Vec<u8>, StatusC
     }
     let signature = request.headers().get("x-signature").and_then(|value| value.as_bytes().strip_prefix(b"sha256="));
     let signature = signature.and_then(|text| hex::decode(text).ok()).unwrap_or_default();
-    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-    hmac::verify(&key, body(&record), &signature).map_err(|_| StatusCode::UNAUTHORIZED)?;
-    let length = u32::try_from(record.len() - PREFIX).unwrap_or_default();
+    hmac::verify(&KEY, body(&record), &signature).map_err(|_| StatusCode::UNAUTHORIZED)?;
+    Ok(sealed(record))
+}
+
+/// A record that is to be filled, then sealed.
+pub fn empty() -> Vec<u8> {
+    vec![0; PREFIX]
+}
+
+/// A record with its length.
+pub fn sealed(mut record: Vec<u8>) -> Vec<u8> {
+    let length = u32::try_from(body(&record).len()).unwrap_or_default();
     record[..PREFIX].copy_from_slice(&length.to_le_bytes());
-    Ok(record)
+    record
 }
 
 /// What is in a record.

@@ -266,18 +266,16 @@ impl Lanes {
     /// Waits until a lane that is full has room, where that is worth it. Else the lease goes back to the queue. It comes back
     /// where the lane has ended.
     async fn insist(&self, handle: &Handle, offer: (Lease, Held), deadline: Instant) -> Option<Lease> {
-        if handle.pace.is_worth_waiting()
-            && let Ok(room) = timeout_at(deadline, handle.fresh.reserve()).await
-        {
-            return match room {
-                Ok(room) => {
-                    room.send(offer);
-                    None
-                }
-                Err(_) => Some(offer.0),
-            };
+        if !handle.pace.is_worth_waiting() {
+            self.give_back(handle, offer.0);
+            return None;
         }
-        self.give_back(handle, offer.0);
+        handle.pace.keeps_waiting();
+        match timeout_at(deadline, handle.fresh.reserve()).await {
+            Ok(Ok(room)) => room.send(offer),
+            Ok(Err(_)) => return Some(offer.0),
+            Err(_) => self.give_back(handle, offer.0),
+        }
         None
     }
 

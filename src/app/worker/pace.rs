@@ -21,7 +21,7 @@ pub(super) struct Pace {
     busy: AtomicU64,
     /// Whether somebody waited in the run.
     waited: AtomicBool,
-    /// Until when nobody is to wait: not for want of a processor is it full.
+    /// Until when nobody is to wait: it was full while the processor was idle.
     held_up_until: AtomicU64,
 }
 
@@ -55,20 +55,18 @@ impl Default for Pace {
 
 impl Pace {
     /// So many more were taken; `busy` is for how long the processor has been busy by now, whenever it began.
-    pub(super) fn took(&self, count: usize, busy: impl FnOnce() -> Duration) {
+    pub(super) fn took(&self, count: usize, busy: impl Fn() -> Duration) {
         let now = self.now();
         if now - self.last.swap(now, Ordering::Relaxed) > micros(QUICK) {
             // Nothing came for a while: that says nothing of what comes now.
             self.begin(now, busy());
-            self.taken.store(count as u64, Ordering::Relaxed);
             self.took.store(0, Ordering::Relaxed);
-            return;
         }
         let taken = self.taken.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
         if taken >= RUN {
             let span = now - self.began.load(Ordering::Relaxed);
             let (busy, before) = (busy(), self.busy.load(Ordering::Relaxed));
-            let was_idle = (micros(busy).saturating_sub(before)) * 100 < span * BUSY;
+            let was_idle = micros(busy).saturating_sub(before) * 100 < span * BUSY;
             if self.waited.load(Ordering::Relaxed) && was_idle {
                 self.held_up_until.store(now + micros(HELD_UP), Ordering::Relaxed);
             }
@@ -77,16 +75,17 @@ impl Pace {
         }
     }
 
-    /// Whether there is room in a moment for whoever finds none, and it is the processor that is short. Who is told so waits.
+    /// Whether there is room in a moment for whoever finds none, and it is the processor that is short.
     pub(super) fn is_worth_waiting(&self) -> bool {
         let now = self.now();
         let since = now.saturating_sub(self.last.load(Ordering::Relaxed));
         let is_quick = since.max(self.took.load(Ordering::Relaxed)) <= micros(QUICK);
-        let waits = is_quick && now >= self.held_up_until.load(Ordering::Relaxed);
-        if waits {
-            self.waited.store(true, Ordering::Relaxed);
-        }
-        waits
+        is_quick && now >= self.held_up_until.load(Ordering::Relaxed)
+    }
+
+    /// Somebody waits.
+    pub(super) fn keeps_waiting(&self) {
+        self.waited.store(true, Ordering::Relaxed);
     }
 
     fn begin(&self, now: u64, busy: Duration) {
@@ -128,8 +127,13 @@ mod tests {
             }
         }
 
+        /// Who is told so waits.
         fn is_worth_waiting(&self) -> bool {
-            self.pace.is_worth_waiting()
+            let worth = self.pace.is_worth_waiting();
+            if worth {
+                self.pace.keeps_waiting();
+            }
+            worth
         }
     }
 
