@@ -7,8 +7,9 @@ use rusqlite::params;
 use super::codec;
 use super::counts::Changes;
 use super::desk::Desk;
+use super::keys::{self, Known, NewKey};
 use super::tables::{BLOCKED, SLOTS, slots};
-use super::{order, replay, upkeep};
+use super::{order, replay};
 use crate::model::{DeliveryId, EventKey, Timestamp};
 use crate::queue::{Admission, Append, Appended, Lease, NewDelivery, NewEvent, RouteCounts, Tally};
 
@@ -25,13 +26,6 @@ struct Appending<'a> {
     share: usize,
     leases: Vec<Lease>,
     now: Timestamp,
-}
-
-/// An event that was stored before under the same key.
-#[derive(Debug)]
-pub(super) struct Known {
-    event: i64,
-    pub(super) until: i64,
 }
 
 /// About how much memory an append holds, in bytes.
@@ -90,13 +84,6 @@ pub(super) fn counted(Tally { received, filtered, invalid }: Tally, admissions: 
     RouteCounts { received, accepted, filtered, duplicate: admissions.len() as u64 - accepted, invalid }
 }
 
-/// What is stored of events under a key.
-pub(super) fn known(desk: &Desk, key: EventKey) -> rusqlite::Result<Vec<Known>> {
-    desk.sql("SELECT event, until FROM keys WHERE key = ?1")?
-        .query_map([key.as_bytes()], |row| Ok(Known { event: row.get(0)?, until: row.get(1)? }))?
-        .collect()
-}
-
 // === impl Appending ===
 
 impl Appending<'_> {
@@ -105,7 +92,7 @@ impl Appending<'_> {
             return Ok(Admission::Accepted);
         }
         let key = EventKey::new(&self.batch.route, &new.key);
-        let known = known(self.desk, key)?;
+        let known = keys::known(self.desk, key)?;
         if new.remember_until.is_some() && known.iter().any(|known| known.until > self.now.as_millis()) {
             return Ok(Admission::Duplicate);
         }
@@ -127,9 +114,11 @@ impl Appending<'_> {
         let event = self.desk.next_event()?;
         let request = self.request(event)?;
         codec::insert_event(&mut *self.desk.sql(codec::INSERT_EVENT)?, event, request, key, &new.event)?;
-        self.insert_key(key, event, new.remember_until.map_or(0, Timestamp::as_millis))?;
+        let until = new.remember_until.map_or(0, Timestamp::as_millis);
+        keys::insert(self.desk, NewKey { key, event, until })?;
         if new.key != new.event.id() {
-            self.insert_key(EventKey::alias(&self.batch.route, new.event.id()), event, 0)?;
+            let alias = EventKey::alias(&self.batch.route, new.event.id());
+            keys::insert(self.desk, NewKey { key: alias, event, until: 0 })?;
         }
         let size = delivery_size(self.share, wanted.len());
         for (slot, delivery) in (0..SLOTS).zip(wanted) {
@@ -211,27 +200,17 @@ impl Appending<'_> {
         rows.next()?.map(|row| row.get(0)).transpose()
     }
 
-    fn insert_key(&self, key: EventKey, event: i64, until: i64) -> rusqlite::Result<()> {
-        self.desk
-            .sql("INSERT INTO keys (key, event, until) VALUES (?1, ?2, ?3)")?
-            .execute(params![key.as_bytes(), event, until])
-            .map(|_| ())
-    }
-
     /// A window that has ended gives way to the new one.
     fn end_windows(&self, key: EventKey, known: &[Known]) -> rusqlite::Result<()> {
         let ended = known.iter().filter(|known| known.until > 0 && known.until <= self.now.as_millis());
         for Known { event, .. } in ended {
-            upkeep::end_window(self.desk, key.as_bytes(), *event)?;
+            keys::end_window(self.desk, key, *event)?;
         }
         Ok(())
     }
 
     fn remember_again(&self, key: EventKey, new: &NewEvent, known: &[Known]) -> rusqlite::Result<()> {
         let (Some(until), Some(known)) = (new.remember_until, known.last()) else { return Ok(()) };
-        self.desk
-            .sql("UPDATE keys SET until = ?3 WHERE key = ?1 AND event = ?2")?
-            .execute(params![key.as_bytes(), known.event, until.as_millis()])
-            .map(|_| ())
+        keys::remember(self.desk, key, known.event, until.as_millis())
     }
 }

@@ -20,7 +20,8 @@ impl Archive for Embedded {
 
     fn event<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Vec<StoredEvent>, QueueError>> {
         let (routes, id): (_, Arc<str>) = (self.counts.routes(), id.into());
-        Box::pin(self.look(move |connection| browse::event(connection, &routes, &id)))
+        let young = Arc::clone(&self.young);
+        Box::pin(self.look(move |connection| browse::event(connection, &young, &routes, &id)))
     }
 
     fn deliveries(
@@ -33,7 +34,8 @@ impl Archive for Embedded {
     }
 
     fn delivery(&self, id: DeliveryId) -> BoxFuture<'_, Result<Option<DeliveryRecord>, QueueError>> {
-        Box::pin(self.look(move |connection| browse::delivery(connection, id)))
+        let young = Arc::clone(&self.young);
+        Box::pin(self.look(move |connection| browse::delivery(connection, &young, id)))
     }
 
     fn parked(&self, after: Option<(Lane, Box<str>)>, max: usize) -> BoxFuture<'_, Result<Vec<ParkedKey>, QueueError>> {

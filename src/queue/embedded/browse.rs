@@ -6,6 +6,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params, params_from_iter};
 
 use super::codec::{self, CodecError, Record};
+use super::keys::{self, Young};
 use super::packs::{self, Backward, PackedEvent};
 use super::tables::{BLOCKED, event_of, slots};
 use crate::model::{DeliveryId, EventKey, Lane, Timestamp};
@@ -61,9 +62,13 @@ pub(super) fn deliveries(
 }
 
 /// The delivery of an id; the last accepted, should there be several.
-pub(super) fn delivery(connection: &Connection, id: DeliveryId) -> rusqlite::Result<Option<DeliveryRecord>> {
+pub(super) fn delivery(
+    connection: &Connection,
+    young: &Young,
+    id: DeliveryId,
+) -> rusqlite::Result<Option<DeliveryRecord>> {
     let snapshot = connection.unchecked_transaction()?;
-    for event in events_of_id(connection, id)? {
+    for event in keys::events_of_id(connection, young, id)? {
         let stored = of_event(connection, event)?.into_iter().find(|record| record.id == id);
         let found = stored.map_or_else(|| packs::delivery(connection, event, id), |found| Ok(Some(found)))?;
         if found.is_some() {
@@ -74,28 +79,16 @@ pub(super) fn delivery(connection: &Connection, id: DeliveryId) -> rusqlite::Res
     Ok(None)
 }
 
-/// The numbers of the events that can have the delivery of this id, the last accepted first.
-pub(super) fn events_of_id(connection: &Connection, id: DeliveryId) -> rusqlite::Result<Vec<i64>> {
-    let (least, greatest) = id.event_keys();
-    connection
-        .prepare_cached("SELECT event FROM keys WHERE key BETWEEN ?1 AND ?2 ORDER BY event DESC")?
-        .query_map([least.as_bytes(), greatest.as_bytes()], |row| row.get(0))?
-        .collect()
-}
-
 /// Every stored event of an id on any of these routes.
-pub(super) fn event(connection: &Connection, routes: &[Arc<str>], id: &str) -> rusqlite::Result<Vec<StoredEvent>> {
+pub(super) fn event(
+    connection: &Connection,
+    young: &Young,
+    routes: &[Arc<str>],
+    id: &str,
+) -> rusqlite::Result<Vec<StoredEvent>> {
     let snapshot = connection.unchecked_transaction()?;
-    let mut numbers: Vec<i64> = Vec::new();
-    for route in routes {
-        for key in [EventKey::new(route, id), EventKey::alias(route, id)] {
-            let mut statement = connection.prepare_cached("SELECT event FROM keys WHERE key = ?1")?;
-            let found = statement.query_map([key.as_bytes()], |row| row.get(0))?;
-            numbers.extend(found.collect::<rusqlite::Result<Vec<i64>>>()?);
-        }
-    }
-    numbers.sort_unstable_by_key(|number| std::cmp::Reverse(*number));
-    numbers.dedup();
+    let keys = routes.iter().flat_map(|route| [EventKey::new(route, id), EventKey::alias(route, id)]);
+    let numbers = keys::events_between(connection, young, &keys.map(|key| (key, key)).collect::<Vec<_>>())?;
     let mut events = Vec::new();
     for number in numbers {
         match stored_event(connection, number) {

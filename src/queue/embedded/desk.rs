@@ -12,20 +12,17 @@ use super::claims::Claims;
 use super::command::Write;
 use super::counts::{Changes, Counts};
 use super::failure::is_damage;
-use super::journal::{self, Journal, Recent};
+use super::journal::{self, Brought, Journal, Recent};
+use super::keys::{self, Young};
 use super::metrics::Metrics;
 use super::schema;
 use super::settle;
 use super::storer::Storer;
-use crate::model::{EventKey, Lane, Timestamp};
+use crate::model::{Lane, Timestamp};
 use crate::queue::{Appended, Claims as _, Settled};
 
-/// How many free pages are left to be used again: half a megabyte.
-const SPARE_PAGES: i64 = 64;
 /// How many event numbers are set aside at once: so their end is stored rarely.
 const RESERVE: i64 = 1 << 20;
-/// How many pages are given back at once: each step is a commit.
-const RECLAIM_PAGES: i64 = 256;
 
 /// The connection that writes, with what each transaction needs.
 #[derive(Debug)]
@@ -34,6 +31,7 @@ pub(super) struct Desk {
     pub(super) claims: Arc<Claims>,
     pub(super) counts: Arc<Counts>,
     pub(super) journal: Journal,
+    pub(super) young: Arc<Young>,
     /// Who brings what is recent to the tables meanwhile.
     pub(super) storer: Option<Storer>,
     metrics: Metrics,
@@ -63,6 +61,7 @@ impl Desk {
         counts: Arc<Counts>,
         next_event: i64,
         journal: Journal,
+        young: Arc<Young>,
         metrics: Metrics,
     ) -> Self {
         Self {
@@ -70,6 +69,7 @@ impl Desk {
             claims,
             counts,
             journal,
+            young,
             storer: None,
             metrics,
             found_damage: Cell::new(false),
@@ -81,8 +81,8 @@ impl Desk {
 
     /// A desk at the same tables, for the storer: it gives no numbers and writes no journal.
     pub(super) fn another(&self, connection: Connection, journal: Journal) -> Self {
-        let (claims, counts) = (Arc::clone(&self.claims), Arc::clone(&self.counts));
-        Self::new(connection, claims, counts, self.next_event, journal, self.metrics.clone())
+        let (claims, counts, young) = (Arc::clone(&self.claims), Arc::clone(&self.counts), Arc::clone(&self.young));
+        Self::new(connection, claims, counts, self.next_event, journal, young, self.metrics.clone())
     }
 
     /// Commits all of the group or nothing: to the journal, or where that does not do to the tables.
@@ -117,10 +117,12 @@ impl Desk {
         let epoch = self.journal.needs_epoch().then(journal::another_epoch);
         let ended = self.begin(self.journal.unstored(), epoch);
         let ended = ended.inspect_err(|_| self.journal.stuck = true)?;
-        let result = work(self, &mut changes)
+        let mut result = work(self, &mut changes)
             .and_then(|value| changes.store(&self.connection).map(|()| value))
+            .and_then(|value| keys::store_removed(self).map(|removed| (value, removed)))
             .and_then(|value| self.run("COMMIT").inspect_err(|_| self.journal.close()).map(|()| value));
-        if result.is_ok() {
+        if let Ok((_, removed)) = &mut result {
+            self.young.commit(removed.take());
             self.metrics.commits.inc();
             self.metrics.duration.observe(began.elapsed().as_secs_f64());
             if let Some(epoch) = epoch {
@@ -133,9 +135,9 @@ impl Desk {
         } else {
             self.reserved = reserved;
             changes.into_superseded().into_iter().for_each(|claim| self.claims.give_back(claim));
-            self.roll_back();
+            self.abandon();
         }
-        result
+        result.map(|(value, _)| value)
     }
 
     /// Brings what is recent to the tables.
@@ -156,7 +158,7 @@ impl Desk {
         }
         if let Some(storer) = &mut self.storer
             && let Some((recent, epoch)) = self.journal.freeze()
-            && storer.begin(recent, epoch)
+            && storer.begin(recent, epoch, self.young.plan())
         {
             return Ok(());
         }
@@ -169,8 +171,9 @@ impl Desk {
         if stored.found_damage {
             self.found_damage.set(true);
         }
-        let ended = stored.ended.inspect_err(|_| self.journal.stuck = true)?;
+        let (ended, keys) = stored.result.inspect_err(|_| self.journal.stuck = true)?;
         self.metrics.commits.inc();
+        self.young.commit(Some(keys));
         self.journal.thaw();
         self.claims.unstored.move_on(self.journal.recent.first_row());
         self.claims.settled(&ended);
@@ -193,10 +196,19 @@ impl Desk {
         self.journal.due_in(now).filter(|_| !self.is_storing())
     }
 
-    /// Brings what is frozen to the tables: the storer's work, at its own desk. Answers the rows whose claims end with it.
-    pub(super) fn store_frozen(&self, recent: &Recent, epoch: u64) -> rusqlite::Result<Vec<i64>> {
-        let ended = self.begin([recent].into_iter(), Some(epoch))?;
-        self.run("COMMIT").inspect_err(|_| self.roll_back()).map(|()| ended)
+    /// Brings what is frozen to the tables: the storer's work, at its own desk. Answers the rows whose claims end with it, and
+    /// what became of keys.
+    pub(super) fn store_frozen(
+        &self,
+        recent: &Recent,
+        epoch: u64,
+        keys: keys::Plan,
+    ) -> rusqlite::Result<(Vec<i64>, keys::Written)> {
+        let brought = self.bring([recent].into_iter())?;
+        keys::store(self, keys, brought.keys)
+            .and_then(|written| self.name_epoch(epoch).map(|()| written))
+            .and_then(|written| self.run("COMMIT").map(|()| (brought.ended, written)))
+            .inspect_err(|_| self.abandon())
     }
 
     /// Begins a transaction with what is recent, and with the name of the epoch that begins with it. Answers the rows whose
@@ -206,19 +218,27 @@ impl Desk {
         recent: impl Iterator<Item = &'a Recent> + Clone,
         epoch: Option<u64>,
     ) -> rusqlite::Result<Vec<i64>> {
+        let brought = self.bring(recent)?;
+        keys::insert_all(self, brought.keys)
+            .and_then(|()| epoch.map_or(Ok(()), |epoch| self.name_epoch(epoch)))
+            .map(|()| brought.ended)
+            .inspect_err(|_| self.abandon())
+    }
+
+    /// Begins a transaction with what is recent, but for its keys.
+    fn bring<'a>(&self, recent: impl Iterator<Item = &'a Recent> + Clone) -> rusqlite::Result<Brought> {
         self.run("BEGIN IMMEDIATE")?;
         match journal::store(recent.clone(), self, false) {
             Err(error) if is_damage(&error) => {
                 // What is damaged must not keep the rest.
-                self.roll_back();
+                self.abandon();
                 self.run("BEGIN IMMEDIATE")?;
                 self.found_damage.set(true);
                 journal::store(recent, self, true)
             }
             result => result,
         }
-        .and_then(|ended| epoch.map_or(Ok(()), |epoch| self.name_epoch(epoch)).map(|()| ended))
-        .inspect_err(|_| self.roll_back())
+        .inspect_err(|_| self.abandon())
     }
 
     /// How many bytes more the tables may take; `None` for as many as the disk has.
@@ -236,6 +256,12 @@ impl Desk {
         // Nothing was written: there is nothing to keep or to lose.
         self.roll_back();
         Ok(seen)
+    }
+
+    /// Nothing of the transaction under way is kept.
+    fn abandon(&self) {
+        self.young.roll_back();
+        self.roll_back();
     }
 
     fn roll_back(&self) {
@@ -274,14 +300,6 @@ impl Desk {
     /// No number below this is given any more.
     pub(super) fn not_below(&mut self, next_event: i64) {
         self.next_event = self.next_event.max(next_event);
-    }
-
-    /// Whether an event is stored, or known to have been.
-    pub(super) fn has_event(&self, key: EventKey, number: i64) -> rusqlite::Result<bool> {
-        self.sql(
-            "SELECT EXISTS (SELECT 1 FROM events WHERE row = ?2) OR EXISTS (SELECT 1 FROM keys WHERE key = ?1 AND event = ?2)",
-        )?
-        .query_row(rusqlite::params![key.as_bytes(), number], |row| row.get(0))
     }
 
     /// A number for an event. None is given twice, not even after a restart: what was forgotten of an event must not
@@ -331,44 +349,9 @@ impl Desk {
         Ok(row)
     }
 
-    /// Fits the length of the log to the size that the database has now.
-    pub(super) fn adapt(&self) -> rusqlite::Result<()> {
-        schema::set_checkpoint(&self.connection)
-    }
-
-    /// How many pages of the database are free.
-    pub(super) fn free_pages(&self) -> rusqlite::Result<i64> {
-        self.sql("PRAGMA freelist_count")?.query_row([], |row| row.get(0))
-    }
-
-    /// Gives some of the free pages back to the file system. Whether there are more.
-    pub(super) fn reclaim(&self) -> rusqlite::Result<bool> {
-        let free = self.free_pages()?;
-        if free <= SPARE_PAGES {
-            return Ok(false);
-        }
-        let pages = (free - SPARE_PAGES).min(RECLAIM_PAGES);
-        // Each step of the statement frees one page: `execute_batch` would stop after the first.
-        let mut statement = self.connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
-        let mut rows = statement.query([])?;
-        while rows.next()?.is_some() {}
-        Ok(free - pages > SPARE_PAGES)
-    }
-
     /// Shows in the metrics that part of the database cannot be read.
     pub(super) fn damaged(&self) {
         self.metrics.damaged.set(1);
-    }
-
-    /// Tries whether there is room: 64 KiB, stored and removed.
-    pub(super) fn probe(&mut self) -> rusqlite::Result<()> {
-        self.run("INSERT OR REPLACE INTO probe (row, filler) VALUES (1, zeroblob(65536))")?;
-        self.run("DELETE FROM probe")
-    }
-
-    /// Moves as much of the log into the database as no reader needs, and cuts the database back to what it holds.
-    pub(super) fn checkpoint(&self) -> rusqlite::Result<()> {
-        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
     }
 
     /// Moves the log into the database and closes it.
@@ -382,7 +365,7 @@ impl Desk {
         self.connection.close().map_err(|(_, error)| error)
     }
 
-    fn run(&self, sql: &str) -> rusqlite::Result<()> {
+    pub(super) fn run(&self, sql: &str) -> rusqlite::Result<()> {
         self.sql(sql)?.execute([]).map(|_| ())
     }
 }

@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::journal::UNKNOWN;
+use super::keys;
 use super::packs::{self, Share};
 use super::tables::{BLOCKED, NO_DELIVERY, SLOTS};
 use crate::model::Timestamp;
@@ -15,11 +16,12 @@ const NO_LANE: &str = "lane NOT IN (SELECT row FROM lanes)";
 /// Puts a salvaged database in order.
 pub(super) fn mend(to: &Connection, now: Timestamp) -> rusqlite::Result<()> {
     packs::mend(to)?;
+    let young = keys::mend(to)?;
     name_lanes(to)?;
     drop_strays(to)?;
     limit_times(to, now)?;
     free_keys(to)?;
-    number(to)?;
+    number(to, young)?;
     balance(to)
 }
 
@@ -101,13 +103,13 @@ fn free_keys(to: &Connection) -> rusqlite::Result<()> {
 }
 
 /// No event number that may have been given is given again.
-fn number(to: &Connection) -> rusqlite::Result<()> {
+fn number(to: &Connection, young: i64) -> rusqlite::Result<()> {
     let sql = format!(
         "INSERT OR REPLACE INTO numbers (row, lost, journal, next_event)
          SELECT 1, coalesce((SELECT lost FROM numbers WHERE row = 1), 0),
          coalesce((SELECT journal FROM numbers WHERE row = 1), {UNKNOWN}), max(
          coalesce((SELECT next_event FROM numbers WHERE row = 1), 1),
-         coalesce((SELECT max(row) FROM events), 0) + 1, coalesce((SELECT max(event) FROM keys), 0) + 1,
+         {young} + 1, coalesce((SELECT max(row) FROM events), 0) + 1, coalesce((SELECT max(event) FROM keys), 0) + 1,
          coalesce((SELECT max(row) FROM pending), 0) / {SLOTS} + 1, coalesce((SELECT max(row) FROM dead), 0) / {SLOTS} + 1,
          coalesce((SELECT max(row) FROM done), 0) / {SLOTS} + 1, coalesce((SELECT max(last) FROM packs), 0) + 1)"
     );

@@ -23,6 +23,7 @@
 //! | `requests` | a request as received, its body once | its last event goes |
 //! | `events` | an event: its attributes, and where in the request's body its data stands | its last delivery goes |
 //! | `keys` | the hash of a route and an event key, the event, and until when it is known | its event has gone, and its window has ended |
+//! | `key_runs`, `key_marks` | the same of events that came last, and how far that is in `keys`: see the module `keys` | all of it is in `keys` |
 //! | `pending` | a delivery that is not made yet: when it is due, its attempts, its order key | it is made (moved to `done`, or deleted where nothing is retained) or given up (moved to `dead`) |
 //! | `dead` | a delivery that was given up, why and when | it is replayed (moved to `pending`), purged, or appended again |
 //! | `done` | a delivery that was made, when, and until when it is kept | that time has come, there is no room, or it is replayed |
@@ -38,8 +39,8 @@
 //! that it is written rarely. A delivery's row is its event's number times 1024 and a place among the event's deliveries; it
 //! keeps it in whichever of the three tables it is. A request's row is the number of its first event. So what belongs
 //! together stands together, in each table, and needs no index to be found; rows are appended at the end of their tables
-//! and removed at the beginning; and the order of rows is the order of acceptance. The one index with keys at random
-//! places is that of `keys`, of an entry for each event.
+//! and removed at the beginning; and the order of rows is the order of acceptance. What has random places is `keys` alone:
+//! so what goes there is gathered first, and put in order.
 //!
 //! A delivery id begins with eleven bytes of its event's key, so a delivery is found by its id through `keys`.
 //!
@@ -148,8 +149,8 @@
 //!
 //! # Versions
 //!
-//! `PRAGMA user_version` is the number of this layout: 4. A newer one is refused ([`QueueError::TooNew`]) and not touched, and
-//! so are the first three ([`QueueError::TooOld`]), which were never released.
+//! `PRAGMA user_version` is the number of this layout: 5. The one before is brought to it. A newer one is refused
+//! ([`QueueError::TooNew`]) and not touched, and so are the first three ([`QueueError::TooOld`]), which were never released.
 //! `PRAGMA application_id` is `hksw`.
 
 mod append;
@@ -170,6 +171,7 @@ mod files;
 mod head;
 mod jobs;
 mod journal;
+mod keys;
 mod lane_change;
 mod line;
 mod mend;
@@ -177,6 +179,7 @@ mod metrics;
 mod options;
 mod order;
 mod packs;
+mod pages;
 mod reader;
 mod replay;
 mod reserve;
@@ -213,6 +216,7 @@ use self::door::Door;
 use self::files::Directory;
 use self::head::Head;
 use self::journal::Journal;
+use self::keys::Young;
 use self::metrics::Metrics;
 use self::reader::Readers;
 use self::settle::{Settle, Verdict};
@@ -226,6 +230,7 @@ pub struct Embedded {
     directory: PathBuf,
     claims: Arc<Claims>,
     counts: Arc<Counts>,
+    young: Arc<Young>,
     max_kept: u64,
     door: Arc<Door>,
     metrics: Metrics,
@@ -264,8 +269,10 @@ impl Embedded {
         let metrics = Metrics::new().map_err(|error| QueueError::Store { detail: error.to_string() })?;
         let (commands, receiver) = mpsc::channel();
         let journal = Journal::new(directory.journal());
+        let young = Arc::new(stock.young.with_max(options.max_young));
+        let (desk_claims, desk_counts, desk_young) = (Arc::clone(&claims), Arc::clone(&counts), Arc::clone(&young));
         let mut desk =
-            Desk::new(connection, Arc::clone(&claims), Arc::clone(&counts), stock.next_event, journal, metrics.clone());
+            Desk::new(connection, desk_claims, desk_counts, stock.next_event, journal, desk_young, metrics.clone());
         desk.max_size = options.max_size;
         journal::recover(&mut desk, stock.journal)?;
         head::count_missing(&desk, noted);
@@ -293,6 +300,7 @@ impl Embedded {
             directory: options.directory,
             claims,
             counts,
+            young,
             max_kept: options.max_kept,
             door,
             metrics,

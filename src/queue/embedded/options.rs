@@ -22,6 +22,9 @@ pub struct Options {
     /// About how many rows what was accepted has before it is brought from the journal to the tables; 1024 by default. More
     /// make that cheaper for each, and take more memory.
     pub max_recent: usize,
+    /// About how many keys of events are kept in memory before they go where all are; 65,536 by default, some 3 MB. The more,
+    /// the cheaper that is for each.
+    pub max_young: usize,
     /// How many bytes of the disk are kept for what ends deliveries. 16 MiB by default: more than the log and what it
     /// brings into the database.
     pub reserve: u64,
@@ -41,6 +44,7 @@ impl Options {
             max_age: None,
             max_kept: 1 << 30,
             max_recent: 1024,
+            max_young: 1 << 16,
             reserve: 16 << 20,
         }
     }

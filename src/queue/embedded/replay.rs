@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::counts::Changes;
 use super::desk::Desk;
 use super::tables::{BLOCKED, event_of, slots};
-use super::{browse, codec, order, packs, settle, shelf};
+use super::{codec, keys, order, packs, settle, shelf};
 use crate::model::{DeliveryId, EventKey, Lane, Timestamp};
 use crate::queue::{NewDelivery, Replayed};
 
@@ -29,7 +29,7 @@ pub(super) fn one(
     id: DeliveryId,
     now: Timestamp,
 ) -> rusqlite::Result<Option<Replayed>> {
-    for event in browse::events_of_id(&desk.connection, id)? {
+    for event in keys::events_of_id(&desk.connection, &desk.young, id)? {
         packs::open_holding(&desk.connection, event)?;
     }
     let Some((table, row)) = find(desk, id)? else { return Ok(None) };
@@ -104,7 +104,7 @@ pub(super) fn purge(desk: &Desk, changes: &mut Changes, row: i64) -> rusqlite::R
 
 /// Where the delivery of an id stands: the last accepted, should there be several.
 pub(super) fn find(desk: &Desk, id: DeliveryId) -> rusqlite::Result<Option<(Table, i64)>> {
-    for event in browse::events_of_id(&desk.connection, id)? {
+    for event in keys::events_of_id(&desk.connection, &desk.young, id)? {
         let (first, last) = slots(event);
         for table in TABLES {
             let sql = format!("SELECT row FROM {} WHERE row BETWEEN ?1 AND ?2 AND id = ?3", table.name());

@@ -8,12 +8,15 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::queue_error;
-use super::tables::{ROW_TABLES, TABLES};
+use super::keys::Young;
+use super::tables::{KEY_TABLES, ROW_TABLES, TABLES};
 use crate::model::Lane;
 use crate::queue::{LaneCounts, QueueError, RouteCounts};
 
 /// The number of this layout.
-pub(super) const FORMAT: i64 = 4;
+pub(super) const FORMAT: i64 = 5;
+/// The layout before, which is brought to this one.
+const BEFORE: i64 = 4;
 /// `hksw`: tells `file` and us whose database it is.
 const APPLICATION_ID: i64 = 0x686b_7377;
 pub(super) const PAGE_SIZE: u64 = 8192;
@@ -45,6 +48,8 @@ pub(super) struct Stock {
     pub(super) lost: u64,
     /// The epoch of the journal that holds what is not here; 0 for none.
     pub(super) journal: i64,
+    /// The keys that came last.
+    pub(super) young: Young,
 }
 
 /// Why a store could not be opened.
@@ -85,15 +90,17 @@ pub(super) fn open(path: &Path, max_size: Option<u64>) -> Result<(Connection, St
         let error = QueueError::TooNew { path: path.to_owned(), found, known: FORMAT };
         return Err(OpenError::Refused(error));
     }
-    if (1..FORMAT).contains(&found) {
+    if (1..BEFORE).contains(&found) {
         return Err(OpenError::Refused(QueueError::TooOld { path: path.to_owned(), found, known: FORMAT }));
     }
-    if found < FORMAT && !is_empty(&connection)? {
+    if found < BEFORE && !is_empty(&connection)? {
         return Err(OpenError::Sqlite(damaged("its tables are not the queue's".to_owned())));
     }
     set_up(&connection, path, max_size)?;
-    if found < FORMAT {
-        create(&connection)?;
+    match found {
+        FORMAT => {}
+        BEFORE => migrate(&connection)?,
+        _ => create(&connection)?,
     }
     let stock = take_stock(&connection)?;
     Ok((connection, stock))
@@ -172,7 +179,17 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
 fn create(connection: &Connection) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     connection.execute_batch(TABLES)?;
+    connection.execute_batch(KEY_TABLES)?;
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()
+}
+
+/// Brings the layout before to this one, in one transaction: the index of keys is made anew.
+fn migrate(connection: &Connection) -> rusqlite::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    connection.execute_batch("DROP INDEX keys_by_until")?;
+    connection.execute_batch(KEY_TABLES)?;
     connection.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
 }
@@ -200,7 +217,8 @@ fn take_stock(connection: &Connection) -> rusqlite::Result<Stock> {
     }
     let (next_event, lost) = numbers(connection)?;
     let journal = connection.query_row("SELECT journal FROM numbers WHERE row = 1", [], |row| row.get(0))?;
-    Ok(Stock { lanes, routes: routes(connection)?, next_event, lost, journal })
+    let (routes, young) = (routes(connection)?, Young::load(connection)?);
+    Ok(Stock { lanes, routes, next_event, lost, journal, young })
 }
 
 fn read_through(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
@@ -264,6 +282,7 @@ pub(super) fn routes(connection: &Connection) -> rusqlite::Result<Vec<(i64, Arc<
 
 #[cfg(test)]
 mod tests {
+    use super::super::keys;
     use super::*;
 
     #[test]
@@ -297,7 +316,7 @@ mod tests {
             "SELECT row, lane, size, keep_until FROM done WHERE keep_until < ?1 ORDER BY keep_until LIMIT ?2",
             "SELECT event, until FROM keys WHERE key = ?1",
             "SELECT event FROM keys WHERE key BETWEEN ?1 AND ?2",
-            "SELECT key, event FROM keys WHERE until > 0 AND until <= ?1 ORDER BY until LIMIT ?2",
+            keys::ENDED,
             "SELECT behind FROM parked WHERE lane = ?1 AND key = ?2",
         ] {
             let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

@@ -7,9 +7,10 @@ use super::counts::Changes;
 use super::desk::Desk;
 use super::entry::MadeEntry;
 use super::failure::is_damage;
+use super::keys;
 use super::packs::{self, End};
 use super::tables::{event_of, slots};
-use crate::model::{Attempt, DeliveryId, Timestamp};
+use crate::model::{Attempt, DeliveryId, EventKey, Timestamp};
 
 /// A pack that has at most one part in so many of what may be kept goes whole where that is too much.
 const PARTS: u64 = 64;
@@ -180,11 +181,11 @@ fn delete_unneeded(desk: &Desk, event: i64) -> rusqlite::Result<()> {
         .query_row([event], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
     let Some((request, key, route, id)) = deleted else { return Ok(()) };
-    // One that is remembered still stays until it is forgotten.
-    let forget = "DELETE FROM keys WHERE key = ?1 AND event = ?2 AND until = 0";
-    desk.sql(forget)?.execute(params![key, event])?;
-    let alias = crate::model::EventKey::alias(&route, &id);
-    desk.sql(forget)?.execute(params![alias.as_bytes(), event])?;
+    // Of a damaged page it may have another length: then nobody asks for it.
+    let key = key.as_slice().try_into().ok().map(EventKey::from_bytes);
+    for key in key.into_iter().chain([EventKey::alias(&route, &id)]) {
+        keys::release(desk, key, event)?;
+    }
     // A request's events stand together, and it has the number of the first.
     let next: Option<i64> = desk
         .sql("SELECT request FROM events WHERE row >= ?1 ORDER BY row LIMIT 1")?

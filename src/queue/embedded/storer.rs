@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use super::desk::Desk;
 use super::journal::Recent;
+use super::keys::{Plan, Written};
 use crate::queue::QueueError;
 
 /// The writer's side of the storer.
@@ -24,13 +25,15 @@ struct Job {
     recent: Arc<Recent>,
     /// The epoch that the tables are to name.
     epoch: u64,
+    /// What is to become of keys.
+    keys: Plan,
 }
 
 /// What came of it.
 #[derive(Debug)]
 pub(super) struct Stored {
-    /// The rows whose claims end with it.
-    pub(super) ended: rusqlite::Result<Vec<i64>>,
+    /// The rows whose claims end with it, and what became of keys.
+    pub(super) result: rusqlite::Result<(Vec<i64>, Written)>,
     /// Whether part of the database could not be read.
     pub(super) found_damage: bool,
 }
@@ -58,11 +61,11 @@ impl Storer {
     }
 
     /// Gives it something to do. Whether it took that: not while it is busy, nor once it has ended.
-    pub(super) fn begin(&mut self, recent: Arc<Recent>, epoch: u64) -> bool {
+    pub(super) fn begin(&mut self, recent: Arc<Recent>, epoch: u64, keys: Plan) -> bool {
         if self.busy {
             return false;
         }
-        self.busy = self.jobs.as_ref().is_some_and(|jobs| jobs.send(Job { recent, epoch }).is_ok());
+        self.busy = self.jobs.as_ref().is_some_and(|jobs| jobs.send(Job { recent, epoch, keys }).is_ok());
         self.busy
     }
 
@@ -82,7 +85,7 @@ impl Storer {
             Err(TryRecvError::Disconnected) => {
                 self.busy = false;
                 let error = rusqlite::Error::ToSqlConversionFailure("the thread that stores has ended".into());
-                Some(Stored { ended: Err(error), found_damage: false })
+                Some(Stored { result: Err(error), found_damage: false })
             }
         }
     }
@@ -105,11 +108,11 @@ impl Drop for Storer {
 
 fn work(desk: &Desk, jobs: &Receiver<Job>, done: &Sender<Stored>) {
     let mut since_adapted = 0;
-    while let Ok(Job { recent, epoch }) = jobs.recv() {
-        let ended = desk.store_frozen(&recent, epoch);
+    while let Ok(Job { recent, epoch, keys }) = jobs.recv() {
+        let result = desk.store_frozen(&recent, epoch, keys);
         // The writer frees it, who made it.
         drop(recent);
-        let stored = Stored { ended, found_damage: desk.found_damage.take() };
+        let stored = Stored { result, found_damage: desk.found_damage.take() };
         if done.send(stored).is_err() {
             return;
         }

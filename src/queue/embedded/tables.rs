@@ -54,7 +54,6 @@ CREATE TABLE events (
 CREATE TABLE keys (
     key BLOB NOT NULL, event INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (key, event)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX keys_by_until ON keys (until) WHERE until > 0;
 CREATE TABLE pending (
     row INTEGER PRIMARY KEY, id BLOB NOT NULL, lane INTEGER NOT NULL, due_at INTEGER NOT NULL,
     accepted_at INTEGER NOT NULL, replayed_at INTEGER, attempts INTEGER NOT NULL, size INTEGER NOT NULL,
@@ -96,6 +95,13 @@ INSERT INTO numbers (row, next_event, lost, journal) VALUES (1, 1, 0, 0);
 CREATE TABLE probe (row INTEGER PRIMARY KEY, filler BLOB NOT NULL) STRICT;
 ";
 
+/// What is new in format 5. The index is as coarse as the module `keys` says, and holds all that is asked of it.
+pub(super) const KEY_TABLES: &str = "
+CREATE INDEX keys_by_until ON keys (until >> 13, key, event, until) WHERE until > 0;
+CREATE TABLE key_runs (row INTEGER PRIMARY KEY, sum INTEGER NOT NULL, entries BLOB NOT NULL) STRICT;
+CREATE TABLE key_marks (row INTEGER PRIMARY KEY, run INTEGER NOT NULL) STRICT;
+";
+
 /// A table that has row numbers.
 pub(super) struct RowTable {
     pub(super) name: &'static str,
@@ -104,7 +110,7 @@ pub(super) struct RowTable {
 }
 
 /// The tables that have row numbers and are worth salvaging, those that others need first.
-pub(super) const ROW_TABLES: [RowTable; 11] = [
+pub(super) const ROW_TABLES: [RowTable; 13] = [
     RowTable { name: "lanes", columns: "route, delivery" },
     RowTable {
         name: "lane_counts",
@@ -133,6 +139,8 @@ pub(super) const ROW_TABLES: [RowTable; 11] = [
         columns: "id, lane, accepted_at, replayed_at, attempts, size, sum, key, history, began_at, took, status, keep_until",
     },
     RowTable { name: "packs", columns: "last, ends_from, ends_until, bytes, sum, entries_sum, contents, entries" },
+    RowTable { name: "key_runs", columns: "sum, entries" },
+    RowTable { name: "key_marks", columns: "run" },
     RowTable { name: "jobs", columns: "action, selection, state, began_at, done_at, behind, examined, total, changed" },
 ];
 

@@ -4,6 +4,7 @@ mod bounds;
 mod conforms;
 mod damage;
 mod journals;
+mod keys;
 mod model;
 mod packs;
 
@@ -24,6 +25,8 @@ struct Home {
     directory: TempDir,
     clock: Arc<ManualClock>,
     queue: Arc<Embedded>,
+    /// With what it is opened, also after a crash.
+    options: Options,
     /// Homes that crashed: kept, so that nothing of theirs is closed in an orderly way while the test runs.
     crashed: Vec<(TempDir, Arc<Embedded>)>,
 }
@@ -38,11 +41,17 @@ impl Home {
         Self::open_with(|options| Options { max_recent: 1, ..options })
     }
 
+    /// One which has no more than two young keys for long.
+    fn merging_at_once() -> Self {
+        Self::open_with(|options| Options { max_recent: 1, max_young: 2, ..options })
+    }
+
     fn open_with(change: impl FnOnce(Options) -> Options) -> Self {
         let directory = scratch();
         let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(1_700_000_000)));
-        let queue = open_with(change(Options::new(directory.path())), &clock);
-        Self { directory, clock, queue, crashed: Vec::new() }
+        let options = change(Options::new(directory.path()));
+        let queue = open_with(options.clone(), &clock);
+        Self { directory, clock, queue, options, crashed: Vec::new() }
     }
 
     /// Waits for the storer, and has what is recent frozen without being stored where that is wanted.
@@ -82,7 +91,8 @@ impl Bench for Home {
                     std::fs::copy(from, image.path().join(name)).unwrap();
                 }
             }
-            let queue = open(image.path(), &self.clock);
+            self.options.directory = image.path().to_owned();
+            let queue = open_with(self.options.clone(), &self.clock);
             let directory = std::mem::replace(&mut self.directory, image);
             let queue = std::mem::replace(&mut self.queue, queue);
             self.crashed.push((directory, queue));

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use rusqlite::params;
-
 use super::command::Reply;
 use super::counts::Changes;
 use super::desk::Desk;
 use super::failure::queue_error;
 use super::settle::{self, Burial};
 use super::tables::BLOCKED;
-use super::{order, packs, shelf};
+use super::{keys, order, shelf};
 use crate::model::{Lane, Reason, Timestamp};
 use crate::queue::{Forgotten, Retired};
 
@@ -153,27 +151,8 @@ fn bury(desk: &mut Desk, lane: i64, burial: Burial) -> rusqlite::Result<u64> {
 
 /// Ends the windows of keys. Each is looked at once.
 fn forget(desk: &mut Desk, now: Timestamp) -> rusqlite::Result<u64> {
-    desk.transact(|desk, _| {
-        let ended: Vec<(Vec<u8>, i64)> = desk
-            .sql("SELECT key, event FROM keys WHERE until > 0 AND until <= ?1 ORDER BY until LIMIT ?2")?
-            .query_map([now.as_millis(), STEP], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<rusqlite::Result<_>>()?;
-        for (key, event) in &ended {
-            end_window(desk, key, *event)?;
-        }
-        Ok(ended.len() as u64)
-    })
-}
-
-/// A key is remembered no more. As long as its event is there it stays, so that this can be found.
-pub(super) fn end_window(desk: &Desk, key: &[u8], event: i64) -> rusqlite::Result<()> {
-    let in_row: bool =
-        desk.sql("SELECT EXISTS (SELECT 1 FROM events WHERE row = ?1)")?.query_row([event], |row| row.get(0))?;
-    let sql = match in_row || packs::has_event(&desk.connection, event)? {
-        true => "UPDATE keys SET until = 0 WHERE key = ?1 AND event = ?2",
-        false => "DELETE FROM keys WHERE key = ?1 AND event = ?2",
-    };
-    desk.sql(sql)?.execute(params![key, event]).map(|_| ())
+    let most = usize::try_from(STEP).unwrap_or(usize::MAX);
+    desk.transact(|desk, _| keys::end_windows(desk, now, most).map(|ended| ended as u64))
 }
 
 /// Goes on behind a row. The last one that was looked at; `None` at the end.

@@ -13,6 +13,7 @@ use super::super::desk::{Desk, Done};
 use super::super::entry::{
     self, AgainEntry, AppendEntry, CountEntry, DeliveryEntry, Entry, EventEntry, MadeEntry, RequestEntry,
 };
+use super::super::keys;
 use super::super::settle::{Settle, Verdict};
 use super::super::tables::slots;
 use super::file::HEAD;
@@ -136,7 +137,7 @@ impl<'a> Drafting<'a> {
             Some(_) => return Err(Unfit::Tables),
             None => {}
         }
-        let known = append::known(self.desk, key)?;
+        let known = keys::known(self.desk, key)?;
         match known.iter().any(|known| remembered(known.until)) {
             true => Ok(None),
             false if known.is_empty() => Ok(Some(key)),

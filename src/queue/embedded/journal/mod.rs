@@ -41,7 +41,7 @@ pub(super) use self::draft::Draft;
 pub(super) use self::lease::{RecentLeases, lease};
 pub(super) use self::recent::Recent;
 pub(super) use self::recover::{UNKNOWN, recover, recover_stopped};
-pub(super) use self::store::store;
+pub(super) use self::store::{Brought, store};
 pub(super) use self::unstored::Unstored;
 
 /// The journal and what is in it.

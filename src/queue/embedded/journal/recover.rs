@@ -10,6 +10,7 @@ use super::super::desk::Desk;
 use super::super::entry::{self, AgainEntry, AppendEntry, Entry};
 use super::super::failure::queue_error;
 use super::super::files::Directory;
+use super::super::keys;
 use super::super::metrics::Metrics;
 use super::super::schema;
 use super::file::{Found, JournalFile};
@@ -86,8 +87,15 @@ pub(in super::super) fn recover_stopped(directory: &Directory) {
         schema::open(&directory.database(), None).map_err(QueueError::from).and_then(|(connection, stock)| {
             let counts = Arc::new(Counts::new(stock.lanes, stock.routes, stock.lost));
             let metrics = Metrics::new().map_err(|error| QueueError::Store { detail: error.to_string() })?;
-            let mut desk =
-                Desk::new(connection, Arc::default(), counts, stock.next_event, Journal::new(paths), metrics);
+            let mut desk = Desk::new(
+                connection,
+                Arc::default(),
+                counts,
+                stock.next_event,
+                Journal::new(paths),
+                Arc::new(stock.young),
+                metrics,
+            );
             recover(&mut desk, stock.journal)?;
             desk.close().map_err(|error| queue_error(&error))
         });
@@ -177,7 +185,7 @@ impl Recovery<'_> {
             let key = EventKey::from_bytes(entry.key);
             let mut deliveries = Vec::with_capacity(entry.deliveries.len());
             let is_there =
-                self.unsure && self.desk.has_event(key, entry.number).map_err(|error| queue_error(&error))?;
+                self.unsure && keys::has_event(self.desk, key, entry.number).map_err(|error| queue_error(&error))?;
             for delivery in entry.deliveries.iter().filter(|_| !is_there) {
                 counts.lane(delivery.lane).accept(delivery.size);
                 deliveries.push(Some(RecentDelivery {

@@ -8,33 +8,43 @@ use super::super::codec;
 use super::super::counts::Changes;
 use super::super::desk::Desk;
 use super::super::failure::is_damage;
+use super::super::keys::NewKey;
 use super::super::packs::{Filling, Kept, Member};
 use super::super::tables::slots;
 use super::super::{settle, shelf};
 use super::recent::{Recent, RecentDelivery, RecentRequest, RecentSettle};
-use crate::model::{EventKey, Timestamp};
+use crate::model::Timestamp;
 
-/// Brings all of it to the tables, in the transaction that is open. Answers the rows whose claims end with that.
+/// What came of it.
+#[derive(Debug, Default)]
+pub(in super::super) struct Brought {
+    /// The rows whose claims end with it.
+    pub(in super::super) ended: Vec<i64>,
+    /// The keys of events that came, which are yet to be stored.
+    pub(in super::super) keys: Vec<NewKey>,
+}
+
+/// Brings all of it to the tables but for the keys, in the transaction that is open.
 ///
 /// `lenient` passes over deliveries whose own record is damaged: they keep their claims, and the next start salvages.
 pub(in super::super) fn store<'a>(
     unstored: impl Iterator<Item = &'a Recent>,
     desk: &Desk,
     lenient: bool,
-) -> rusqlite::Result<Vec<i64>> {
-    let mut ended = Vec::new();
+) -> rusqlite::Result<Brought> {
+    let mut brought = Brought::default();
     for recent in unstored.filter(|recent| !recent.is_empty()) {
-        store_one(recent, desk, lenient, &mut ended)?;
+        store_one(recent, desk, lenient, &mut brought)?;
     }
-    Ok(ended)
+    Ok(brought)
 }
 
-fn store_one(recent: &Recent, desk: &Desk, lenient: bool, ended: &mut Vec<i64>) -> rusqlite::Result<()> {
+fn store_one(recent: &Recent, desk: &Desk, lenient: bool, brought: &mut Brought) -> rusqlite::Result<()> {
     // These make room.
     for (place, settle) in recent.stored.iter().enumerate() {
         give_way(place);
         match store_settle(desk, settle) {
-            Ok(()) => ended.push(settle.row()),
+            Ok(()) => brought.ended.push(settle.row()),
             Err(error) if lenient && is_damage(&error) => {
                 let lane = desk.counts.lane(settle.lane());
                 let (route, delivery) = lane.as_ref().map(|lane| (&*lane.route, &*lane.delivery)).unzip();
@@ -48,7 +58,7 @@ fn store_one(recent: &Recent, desk: &Desk, lenient: bool, ended: &mut Vec<i64>) 
         }
     }
     store_events(recent, desk)?;
-    store_keys(recent, desk)?;
+    keys(recent, &mut brought.keys);
     recent.changes.store(&desk.connection)
 }
 
@@ -128,25 +138,16 @@ fn insert_pending_row(
     insert.execute(params![row, id.as_bytes(), lane, due_at, accepted_at, attempts, size, sum, history]).map(|_| ())
 }
 
-/// In the order of the tree: neighbours are written together.
-fn store_keys(recent: &Recent, desk: &Desk) -> rusqlite::Result<()> {
-    let mut keys: Vec<(EventKey, i64, i64)> = Vec::with_capacity(recent.keys.len());
-    let known = recent.keys.iter().map(|(key, known)| (*key, known.event, known.until));
-    keys.extend(known.filter(|(_, _, until)| *until > 0));
+fn keys(recent: &Recent, keys: &mut Vec<NewKey>) {
+    let known = recent.keys.iter().map(|(key, known)| NewKey { key: *key, event: known.event, until: known.until });
+    keys.extend(known.filter(|key| key.until > 0));
     for (row, request) in &recent.requests {
         for (number, event) in (*row..).zip(&request.events).filter(|(_, event)| event.is_needed()) {
             // One that is not remembered is there as long as its event.
-            keys.extend((event.until == 0).then_some((event.key, number, 0)));
-            keys.extend(event.alias.map(|alias| (alias, number, 0)));
+            let unremembered = Some(event.key).filter(|_| event.until == 0);
+            keys.extend(unremembered.into_iter().chain(event.alias).map(|key| NewKey { key, event: number, until: 0 }));
         }
     }
-    keys.sort_unstable();
-    let mut insert = desk.sql("INSERT INTO keys (key, event, until) VALUES (?1, ?2, ?3)")?;
-    for (place, (key, event, until)) in keys.into_iter().enumerate() {
-        give_way(place);
-        insert.execute(params![key.as_bytes(), event, until])?;
-    }
-    Ok(())
 }
 
 fn store_settle(desk: &Desk, settle: &RecentSettle) -> rusqlite::Result<()> {

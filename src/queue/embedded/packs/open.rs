@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::super::codec::{self, CodecError};
 use super::super::counts::Changes;
 use super::super::desk::Desk;
 use super::super::failure::is_damage;
+use super::super::keys;
 use super::super::shelf;
 use super::contents::{self, Contents, Share, altered};
 use super::packed::{self, PackedDelivery, PackedRequest};
@@ -76,11 +77,9 @@ pub(in super::super) fn drop_whole(desk: &Desk, changes: &mut Changes, row: i64)
         change.kept_bytes -= share.bytes;
         dropped += share.count.unsigned_abs();
     }
-    // One that is remembered still stays until it is forgotten.
-    let mut forget = desk.sql("DELETE FROM keys WHERE key = ?1 AND event = ?2 AND until = 0")?;
     for member in &contents.members {
-        for key in [Some(&member.key), member.alias.as_ref()].into_iter().flatten() {
-            forget.execute(params![key, member.event])?;
+        for key in [Some(member.key), member.alias].into_iter().flatten() {
+            keys::release(desk, EventKey::from_bytes(key), member.event)?;
         }
     }
     delete(&desk.connection, row)?;

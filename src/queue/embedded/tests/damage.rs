@@ -340,7 +340,7 @@ async fn a_newer_format_is_refused_and_not_touched() {
     database(&directory).pragma_update(None, "user_version", 99).unwrap();
     let before = fs::read(directory.path().join("queue.db")).unwrap();
     let refused = Embedded::open(Options::new(directory.path()), clock());
-    assert!(matches!(refused, Err(QueueError::TooNew { found: 99, known: 4, .. })));
+    assert!(matches!(refused, Err(QueueError::TooNew { found: 99, known: 5, .. })));
     assert_eq!(fs::read(directory.path().join("queue.db")).unwrap(), before);
 }
 
@@ -349,7 +349,7 @@ async fn an_older_format_is_refused_and_not_touched() {
     let directory = filled(["a".to_owned()]).await;
     database(&directory).pragma_update(None, "user_version", 1).unwrap();
     let refused = Embedded::open(Options::new(directory.path()), clock());
-    assert!(matches!(refused, Err(QueueError::TooOld { found: 1, known: 4, .. })));
+    assert!(matches!(refused, Err(QueueError::TooOld { found: 1, known: 5, .. })));
 }
 
 #[cfg(unix)]

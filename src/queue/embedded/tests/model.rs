@@ -134,10 +134,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_home_does_what_the_model_does(ops in ops(), stores_at_once: bool) {
+    fn the_home_does_what_the_model_does(ops in ops(), kind in 0..3) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let home = if stores_at_once { Home::storing_at_once() } else { Home::new() };
+            let home = match kind {
+                0 => Home::new(),
+                1 => Home::storing_at_once(),
+                _ => Home::merging_at_once(),
+            };
             let mut pair = Pair { home, model: Model::default(), held: Vec::new() };
             for op in ops {
                 pair.step(op).await;
