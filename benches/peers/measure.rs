@@ -63,41 +63,66 @@ impl Run {
     }
 }
 
-/// Makes a run; once more where others disturbed it.
+/// Makes a run of a candidate that is started for it; once more where others disturbed it.
 pub fn run(candidate: &dyn Candidate, plan: &Plan) -> Result<Run, String> {
-    let first = once(candidate, plan, &|_| Ok(()))?;
+    quieter(candidate.name(), || Started::new(candidate, plan, &|_| Ok(()))?.run(plan))
+}
+
+/// A run; of two, where others disturbed the first, that in which they used less.
+fn quieter(name: &str, mut run: impl FnMut() -> Result<Run, String>) -> Result<Run, String> {
+    let first = run()?;
     if first.others < machine::QUIET {
         return Ok(first);
     }
-    eprintln!("  {}: disturbed, others used {:.2} cores; once more", candidate.name(), first.others);
-    let second = once(candidate, plan, &|_| Ok(()))?;
+    eprintln!("  {name}: disturbed, others used {:.2} cores; once more", first.others);
+    let second = run()?;
     Ok(if second.others < first.others { second } else { first })
 }
 
-/// Makes a run, with something to be done after the probe.
-pub fn once(
-    candidate: &dyn Candidate,
-    plan: &Plan,
-    prepare: &dyn Fn(&Session) -> Result<(), String>,
-) -> Result<Run, String> {
-    let mut session = Session::start(candidate, plan.layout)?;
-    let start = session.running.processes.first().map(|process| process.listened_after.as_secs_f64());
-    let probe = probe(&mut session, candidate);
-    if !probe.works(candidate) {
-        return Err(format!("does not work: {probe:?}"));
+/// A candidate that is started, works and is warm.
+pub struct Started<'a> {
+    candidate: &'a dyn Candidate,
+    session: Session,
+    idle: Memory,
+    start: f64,
+    probe: Probe,
+}
+
+// === impl Started ===
+
+impl<'a> Started<'a> {
+    /// Starts one and warms it up, with something to be done before.
+    pub fn new(
+        candidate: &'a dyn Candidate,
+        plan: &Plan,
+        prepare: &dyn Fn(&Session) -> Result<(), String>,
+    ) -> Result<Self, String> {
+        let mut session = Session::start(candidate, plan.layout)?;
+        let start = session.running.processes.first().map(|process| process.listened_after.as_secs_f64());
+        let probe = probe(&mut session, candidate);
+        if !probe.works(candidate) {
+            return Err(format!("does not work: {probe:?}"));
+        }
+        let idle = Snapshot::take().memory(&session.running.roots());
+        prepare(&session)?;
+        if plan.warm_up > 0.0 {
+            session.begin();
+            let warm = session.load(&Load { seconds: plan.warm_up, ..plan.load.clone() })?;
+            session.drain(warm.total() * candidate.deliveries(), drain_bound(plan.warm_up));
+        }
+        Ok(Self { candidate, session, idle, start: start.unwrap_or_default(), probe })
     }
-    let idle = Snapshot::take().memory(&session.running.roots());
-    prepare(&session)?;
-    let deliveries = candidate.deliveries();
-    if plan.warm_up > 0.0 {
-        session.begin();
-        let warm = session.load(&Load { seconds: plan.warm_up, ..plan.load.clone() })?;
-        session.drain(warm.total() * deliveries, drain_bound(plan.warm_up));
+
+    /// Makes a run; once more where others disturbed it.
+    pub fn run_quietly(&mut self, plan: &Plan) -> Result<Run, String> {
+        quieter(self.candidate.name(), || self.run(plan))
     }
-    machine::wait_until_quiet(plan.patience);
-    let mut run = loaded(&mut session, candidate, plan)?;
-    (run.idle, run.start, run.probe) = (idle, start.unwrap_or_default(), probe);
-    Ok(run)
+
+    fn run(&mut self, plan: &Plan) -> Result<Run, String> {
+        machine::wait_until_quiet(plan.patience);
+        let run = loaded(&mut self.session, self.candidate, plan)?;
+        Ok(Run { idle: self.idle, start: self.start, probe: self.probe, ..run })
+    }
 }
 
 fn loaded(session: &mut Session, candidate: &dyn Candidate, plan: &Plan) -> Result<Run, String> {

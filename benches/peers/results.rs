@@ -66,12 +66,7 @@ impl Result {
 
     /// The median of a figure: of the runs that nobody disturbed, or of all where there is none.
     pub fn median(&self, figure: impl Fn(&Run) -> f64) -> f64 {
-        let quiet = self.runs.iter().filter(|run| run.others < QUIET);
-        let mut figures: Vec<f64> = quiet.map(&figure).collect();
-        if figures.is_empty() {
-            figures = self.runs.iter().map(&figure).collect();
-        }
-        median(figures)
+        median_of(&self.runs, figure)
     }
 
     /// A figure that is added up.
@@ -88,6 +83,16 @@ impl Result {
     pub fn rate(&self) -> f64 {
         self.median(Run::rate)
     }
+}
+
+/// The median of a figure: of the runs that nobody disturbed, or of all where there is none.
+pub fn median_of(runs: &[Run], figure: impl Fn(&Run) -> f64) -> f64 {
+    let quiet = runs.iter().filter(|run| run.others < QUIET);
+    let mut figures: Vec<f64> = quiet.map(&figure).collect();
+    if figures.is_empty() {
+        figures = runs.iter().map(&figure).collect();
+    }
+    median(figures)
 }
 
 /// The median, or 0 of nothing.

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Options;
 use super::series::Series;
+use super::{Options, Wanted};
 use crate::candidates::{Hookswitch, PROVIDER, WORK, destination, provider, route};
 use crate::session::Session;
 use crate::support::{http, sign};
@@ -19,12 +19,13 @@ const TITLE: &str = "a healthy destination";
 /// The same load beside ever more that waits.
 pub fn run(options: &Options) -> (Series, Vec<Target>) {
     let plan = options.plan();
-    let mut series = Series { title: "Backlog", x: "deliveries pending", points: Vec::new() };
     let most = options.pending.unwrap_or(if options.full { u64::MAX } else { USUAL });
-    let candidate = Hookswitch::on(TITLE, file(), "/hooks/bspk", 1, 1);
-    for pending in PENDING.into_iter().filter(|pending| *pending <= most) {
-        series.points.push(options.prepared(pending, &candidate, &plan, &|session| fill(session, pending)));
-    }
+    let wanted = PENDING.into_iter().filter(|pending| *pending <= most).map(|pending| Wanted {
+        prepare: Box::new(move |session| fill(session, pending)),
+        ..Wanted::new(pending, Hookswitch::on(TITLE, file(), "/hooks/bspk", 1, 1), plan.clone())
+    });
+    let points = options.measure(&wanted.collect::<Vec<_>>());
+    let series = Series { title: "Backlog", x: "deliveries pending", points };
     let of_empty = |figure: fn(&crate::measure::Run) -> f64| series.ratio((TITLE, USUAL), (TITLE, 0), figure);
     let target = |what, figure| Target { what, figure, bound: Bound::AtLeast(0.8) };
     let targets = vec![

@@ -1,7 +1,7 @@
 //! More destinations, each with a route of its own; the first route also delivers to one that never answers.
 
-use super::Options;
 use super::series::Series;
+use super::{Options, Wanted};
 use crate::candidates::{Hookswitch, PROVIDER, WORK, destination, provider, route};
 use crate::targets::{Bound, Target};
 
@@ -10,13 +10,14 @@ const COUNTS: [u64; 4] = [1, 10, 100, 1000];
 /// Events that go to all of them in turn.
 pub fn run(options: &Options) -> (Series, Vec<Target>) {
     let plan = options.plan();
-    let mut series = Series { title: "Destinations", x: "destinations", points: Vec::new() };
+    let mut wanted = Vec::new();
     for (title, hanging) in [("all answer", false), ("one more hangs", true)] {
         for count in COUNTS {
             let candidate = Hookswitch::on(title, file(count, hanging), "/hooks/###", count, 1);
-            series.points.push(options.point(count, &candidate, &plan));
+            wanted.push(Wanted::new(count, candidate, plan.clone()));
         }
     }
+    let series = Series { title: "Destinations", x: "destinations", points: options.measure(&wanted) };
     let ratio = series.ratio(("one more hangs", 1000), ("all answer", 1000), |run| run.sustained);
     let what = "1,000 destinations, one hanging: deliveries/s, of those with none";
     (series, vec![Target { what, figure: ratio, bound: Bound::AtLeast(0.8) }])

@@ -13,7 +13,7 @@ use series::{Point, Series};
 
 use crate::candidates::Candidate;
 use crate::event;
-use crate::measure::{self, Plan};
+use crate::measure::{Plan, Run, Started};
 use crate::session::{Layout, Load, Session};
 use crate::targets::{self, Target};
 use crate::{machine, output, path, plot};
@@ -24,7 +24,10 @@ pub struct Options {
     /// What grows: fan-out, body-size, routes, backlog, connections, destinations
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Seconds of load for each point
+    /// How often each point is measured
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds of load for each of these
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
     /// Up to ten million deliveries pending
@@ -37,6 +40,21 @@ pub struct Options {
     #[arg(long, default_value_t = 20)]
     patience: u64,
 }
+
+/// A point that is to be measured.
+struct Wanted {
+    /// How much there is of what grows.
+    x: u64,
+    /// What is measured; each has a line of its own.
+    title: String,
+    candidate: Box<dyn Candidate>,
+    plan: Plan,
+    /// What is to be done before the load.
+    prepare: Box<Prepare>,
+}
+
+/// Does something to what is started.
+type Prepare = dyn Fn(&Session) -> Result<(), String>;
 
 /// A thing that grows: its name, and what measures it.
 type Topic = (&'static str, fn(&Options) -> (Series, Vec<Target>));
@@ -87,27 +105,60 @@ impl Options {
         Plan { layout: Layout::PINNED, warm_up: 1.0, load, patience }
     }
 
-    /// Measures a point.
-    fn point(&self, x: u64, candidate: &dyn Candidate, plan: &Plan) -> Point {
-        self.prepared(x, candidate, plan, &|_| Ok(()))
+    /// Measures points side by side: all are started, then loaded in turn, the order reversed each round. So what the machine
+    /// does meanwhile is done to all of them.
+    fn measure(&self, wanted: &[Wanted]) -> Vec<Point> {
+        let mut started: Vec<_> = wanted.iter().map(Wanted::start).collect();
+        let mut runs: Vec<Vec<Run>> = wanted.iter().map(|_| Vec::new()).collect();
+        for round in 0..self.rounds {
+            let mut turn: Vec<usize> = (0..wanted.len()).collect();
+            if round % 2 == 1 {
+                turn.reverse();
+            }
+            for place in turn {
+                let Wanted { x, plan, .. } = &wanted[place];
+                match started[place].as_mut().map_err(|why| why.clone()).and_then(|started| started.run_quietly(plan)) {
+                    Ok(run) => {
+                        eprintln!(
+                            "  round {}: {x}: {:.0} accepted/s, {:.0} sustained, {:.1} us CPU, {:.2}/{:.2} ms, missing {}, others {:.2} {}",
+                            round + 1,
+                            run.accepted,
+                            run.sustained,
+                            run.cpu,
+                            run.p50,
+                            run.p99,
+                            run.missing,
+                            run.others,
+                            run.refusals
+                        );
+                        runs[place].push(run);
+                    }
+                    Err(why) => started[place] = Err(why),
+                }
+            }
+        }
+        let points = wanted.iter().zip(started).zip(runs);
+        let point = |((wanted, started), runs): ((&Wanted, Result<_, String>), Vec<Run>)| Point {
+            x: wanted.x,
+            title: wanted.title.clone(),
+            size: wanted.plan.load.size,
+            runs,
+            failed: started.err(),
+        };
+        points.map(point).collect()
+    }
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    fn new(x: u64, candidate: impl Candidate + 'static, plan: Plan) -> Self {
+        let title = candidate.title().to_owned();
+        Self { x, title, candidate: Box::new(candidate), plan, prepare: Box::new(|_| Ok(())) }
     }
 
-    /// Measures a point, with something to be done before the load.
-    fn prepared(
-        &self,
-        x: u64,
-        candidate: &dyn Candidate,
-        plan: &Plan,
-        prepare: &dyn Fn(&Session) -> Result<(), String>,
-    ) -> Point {
-        let run = measure::once(candidate, plan, prepare);
-        match &run {
-            Ok(run) => eprintln!(
-                "  {x}: {:.0} accepted/s, {:.0} sustained, {:.1} us CPU, {:.2}/{:.2} ms, missing {}, others {:.2} {}",
-                run.accepted, run.sustained, run.cpu, run.p50, run.p99, run.missing, run.others, run.refusals
-            ),
-            Err(why) => eprintln!("  {x}: {why}"),
-        }
-        Point { x, title: candidate.title().to_owned(), size: plan.load.size, run }
+    fn start(&self) -> Result<Started<'_>, String> {
+        Started::new(self.candidate.as_ref(), &self.plan, self.prepare.as_ref())
+            .inspect_err(|why| eprintln!("  {}: {why}", self.x))
     }
 }

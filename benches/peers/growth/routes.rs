@@ -1,7 +1,7 @@
 //! More routes, each of five deliveries; fifty providers, as many as there are presets.
 
-use super::Options;
 use super::series::Series;
+use super::{Options, Wanted};
 use crate::candidates::{Hookswitch, WORK, destination, provider, route};
 use crate::measure::Run;
 use crate::targets::{Bound, Target};
@@ -14,11 +14,9 @@ const TITLE: &str = "five deliveries each";
 /// Events that go to all of them in turn.
 pub fn run(options: &Options) -> (Series, Vec<Target>) {
     let plan = options.plan();
-    let mut series = Series { title: "Routes", x: "routes", points: Vec::new() };
-    for count in COUNTS {
-        let candidate = Hookswitch::on(TITLE, file(count), "/hooks/###", count, DELIVERIES);
-        series.points.push(options.point(count, &candidate, &plan));
-    }
+    let candidate = |count| Hookswitch::on(TITLE, file(count), "/hooks/###", count, DELIVERIES);
+    let wanted = COUNTS.map(|count| Wanted::new(count, candidate(count), plan.clone()));
+    let series = Series { title: "Routes", x: "routes", points: options.measure(&wanted) };
     let (most, one) = ((TITLE, COUNTS[COUNTS.len() - 1]), (TITLE, COUNTS[0]));
     let start = series.figure(most.0, most.1, |run| run.start);
     let cost = series.ratio(most, one, |run: &Run| run.cpu);

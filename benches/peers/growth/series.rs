@@ -5,16 +5,18 @@ use std::fmt::Write;
 use crate::machine::QUIET;
 use crate::measure::Run;
 use crate::plot::{Chart, Line};
+use crate::results::{median, median_of};
 
-/// How much there was of it, and what came of the run.
+/// How much there was of it, and what came of the runs.
 pub struct Point {
     pub x: u64,
     /// What was measured; each has a line of its own.
     pub title: String,
     /// Bytes of a body.
     pub size: usize,
-    /// Or why there is none.
-    pub run: Result<Run, String>,
+    pub runs: Vec<Run>,
+    /// Why there are none, or no more.
+    pub failed: Option<String>,
 }
 
 /// The points of a table and a plot.
@@ -28,15 +30,26 @@ pub struct Series {
 // === impl Series ===
 
 impl Series {
-    /// A figure of a point, where it was measured.
+    /// The median of a figure of a point, where it was measured.
     pub fn figure(&self, title: &str, x: u64, figure: impl Fn(&Run) -> f64) -> Option<f64> {
-        let point = self.points.iter().find(|point| point.x == x && point.title == title)?;
-        point.run.as_ref().ok().map(figure)
+        self.point(title, x).map(|point| median_of(&point.runs, figure))
     }
 
-    /// The same against another point's.
-    pub fn ratio(&self, of: (&str, u64), to: (&str, u64), figure: impl Fn(&Run) -> f64 + Copy) -> Option<f64> {
-        Some(self.figure(of.0, of.1, figure)? / self.figure(to.0, to.1, figure)?)
+    /// The median of a figure against another point's of the same round: of the rounds in which nobody disturbed either, or of
+    /// all where there is none.
+    pub fn ratio(&self, of: (&str, u64), to: (&str, u64), figure: impl Fn(&Run) -> f64) -> Option<f64> {
+        let pairs: Vec<_> = self.point(of.0, of.1)?.runs.iter().zip(&self.point(to.0, to.1)?.runs).collect();
+        let ratio = |(of, to): &(&Run, &Run)| figure(of) / figure(to);
+        let quiet = pairs.iter().filter(|(of, to)| of.others < QUIET && to.others < QUIET);
+        let mut ratios: Vec<f64> = quiet.map(ratio).collect();
+        if ratios.is_empty() {
+            ratios = pairs.iter().map(ratio).collect();
+        }
+        Some(median(ratios))
+    }
+
+    fn point(&self, title: &str, x: u64) -> Option<&Point> {
+        self.points.iter().find(|point| point.x == x && point.title == title && !point.runs.is_empty())
     }
 
     /// The table.
@@ -46,30 +59,29 @@ impl Series {
              | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
             self.title, self.x
         );
-        for Point { x, title, size, run } in &self.points {
-            let run = match run {
-                Ok(run) => run,
-                Err(why) => {
-                    let _ = writeln!(text, "| {x} | {title} | not measured: {} | | | | | | | |", why.replace('|', "/"));
-                    continue;
-                }
-            };
-            let disturbed = if run.others < QUIET { "" } else { " (disturbed)" };
+        for Point { x, title, size, runs, failed } in &self.points {
+            if let Some(why) = failed {
+                let _ = writeln!(text, "| {x} | {title} | not measured: {} | | | | | | | |", why.replace('|', "/"));
+                continue;
+            }
+            let disturbed = if runs.iter().any(|run| run.others < QUIET) { "" } else { " (disturbed)" };
+            let median = |figure: fn(&Run) -> f64| median_of(runs, figure);
+            let total = |figure: fn(&Run) -> u64| runs.iter().map(figure).sum::<u64>();
+            let accepted = median(|run| run.accepted);
             let _ = writeln!(
                 text,
-                "| {x} | {title}{disturbed} | {:.0} | {:.0} | {:.1} | {:.1} | {:.2} / {:.1} | {:.2} | {:.0} / {:.0} | {}, {}, {} |",
-                run.accepted,
-                run.sustained,
-                run.accepted * *size as f64 / 1e6,
-                run.cpu,
-                run.p50,
-                run.p99,
-                run.start,
-                run.idle.rss,
-                run.loaded.peak,
-                run.missing,
-                run.twice,
-                run.refused
+                "| {x} | {title}{disturbed} | {accepted:.0} | {:.0} | {:.1} | {:.1} | {:.2} / {:.1} | {:.2} | {:.0} / {:.0} | {}, {}, {} |",
+                median(|run| run.sustained),
+                accepted * *size as f64 / 1e6,
+                median(|run| run.cpu),
+                median(|run| run.p50),
+                median(|run| run.p99),
+                median(|run| run.start),
+                median(|run| run.idle.rss),
+                median(|run| run.loaded.peak),
+                total(|run| run.missing),
+                total(|run| run.twice),
+                total(|run| run.refused)
             );
         }
         text
@@ -87,8 +99,10 @@ impl Series {
     fn lines(&self, figure: impl Fn(&Run) -> f64) -> Vec<Line> {
         let mut lines: Vec<Line> = Vec::new();
         for point in &self.points {
-            let Ok(run) = &point.run else { continue };
-            let at = (point.x.max(1) as f64, figure(run));
+            if point.runs.is_empty() {
+                continue;
+            }
+            let at = (point.x.max(1) as f64, median_of(&point.runs, &figure));
             match lines.iter_mut().find(|(name, _)| *name == point.title) {
                 Some((_, points)) => points.push(at),
                 None => lines.push((point.title.clone(), vec![at])),
