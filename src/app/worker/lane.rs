@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::memory::Held;
+use super::metrics::LaneMetrics;
 use super::pace::Pace;
 use super::processor::Processor;
 use super::under_way::UnderWay;
@@ -27,11 +28,17 @@ use crate::queue::{Lease, Leased};
 /// The task of one lane.
 pub(super) struct LaneTask {
     pub(super) lane: Lane,
-    pub(super) workshop: Arc<Workshop>,
+    pub(super) site: Arc<Site>,
     pub(super) fresh: mpsc::Receiver<(Lease, Held)>,
     pub(super) pace: Arc<Pace>,
+}
+
+/// What all attempts of a lane have in common.
+pub(super) struct Site {
+    pub(super) workshop: Arc<Workshop>,
     pub(super) wake: Arc<Wake>,
     pub(super) stop: CancellationToken,
+    pub(super) metrics: LaneMetrics,
 }
 
 /// The most deliveries that are read from the queue at once.
@@ -53,15 +60,15 @@ impl LaneTask {
     pub(super) async fn run(mut self) {
         let (under_way, processor) = (UnderWay::default(), Processor::current());
         // What an earlier process left is read first.
-        let mut next_due = self.workshop.clock.now();
+        let mut next_due = self.site.workshop.clock.now();
         let mut alarm = pin!(sleep(Duration::ZERO));
         let mut alarm_for = next_due;
         let mut odd = false;
-        while !self.stop.is_cancelled() {
-            next_due = self.wake.take().map_or(next_due, |told| next_due.min(told));
+        while !self.site.stop.is_cancelled() {
+            next_due = self.site.wake.take().map_or(next_due, |told| next_due.min(told));
             let end = under_way.next_end();
             let room = self.room(&under_way);
-            let now = self.workshop.clock.now();
+            let now = self.site.workshop.clock.now();
             let mut shut = None;
             if room > 0 && next_due <= now {
                 match self.pass() {
@@ -92,16 +99,16 @@ impl LaneTask {
             let pause = (room == 0).then(|| sleep(PAUSE));
             let opens = OptionFuture::from(shut.map(|shut: Shut| shut.over(LONG)));
             tokio::select! {
-                () = self.stop.cancelled() => {}
+                () = self.site.stop.cancelled() => {}
                 Some((lease, held)) = self.fresh.recv(), if room > 0 => {
                     self.pace.took(1, || processor.busy());
-                    if !self.make(lease, held, &under_way) {
+                    if !self.make(lease, held, room, &under_way, &processor) {
                         next_due = now;
                     }
                 }
-                () = self.wake.told() => {}
+                () = self.site.wake.told() => {}
                 _ = opens, if is_shut => {}
-                () = &mut alarm, if room > 0 && !is_shut => next_due = self.workshop.clock.now(),
+                () = &mut alarm, if room > 0 && !is_shut => next_due = self.site.workshop.clock.now(),
                 // The queue may be out of room, which is told nobody.
                 _ = OptionFuture::from(pause), if room == 0 => {}
                 () = end, if room == 0 => {}
@@ -112,16 +119,16 @@ impl LaneTask {
         // Leases that wait in the channel are given back as it is dropped. Should the lane be there again by now, it
         // has looked in vain for what was claimed here.
         drop(self.fresh);
-        self.wake.by(self.workshop.clock.now());
+        self.site.wake.by(self.site.workshop.clock.now());
     }
 
     /// How many more deliveries may be under way. Twice what the destination takes at once may be without an answer, so that
     /// the next is there as one ends; those that have theirs wait for the disk, and must not keep others from being made.
     fn room(&self, under_way: &UnderWay) -> usize {
-        if self.workshop.memory.is_short() {
+        if self.site.workshop.memory.is_short() {
             return 1_usize.saturating_sub(under_way.len());
         }
-        let table = self.workshop.table.load();
+        let table = self.site.workshop.table.load();
         let window = table.delivery(&self.lane).map_or(1, |delivery| delivery.target.concurrency.saturating_mul(2));
         let unanswered = window.saturating_sub(under_way.len_unanswered());
         unanswered.min((window + UNSETTLED).saturating_sub(under_way.len()))
@@ -129,8 +136,10 @@ impl LaneTask {
 
     /// Whether deliveries may be taken from the queue. Where the lane is gone nothing is against it: it is about to stop.
     fn pass(&self) -> Pass {
-        let table = self.workshop.table.load();
-        table.delivery(&self.lane).map_or(Pass::Free, |delivery| self.workshop.destinations.of(&delivery.target).pass())
+        let table = self.site.workshop.table.load();
+        table
+            .delivery(&self.lane)
+            .map_or(Pass::Free, |delivery| self.site.workshop.destinations.of(&delivery.target).pass())
     }
 
     /// Starts up to `max` of what waits in memory, and answers how many that were.
@@ -152,7 +161,7 @@ impl LaneTask {
     async fn read_queue(&self, room: usize, now: Timestamp, under_way: &UnderWay) -> Timestamp {
         let (leases, next_due) = self.lease(room, now).await;
         for lease in leases {
-            let held = self.workshop.memory.hold(&lease.event);
+            let held = self.site.workshop.memory.hold(&lease.event);
             self.attempt(lease, held, None, under_way);
         }
         next_due
@@ -172,11 +181,11 @@ impl LaneTask {
                 leases.into_iter().partition(|lease| self.has_expired(lease, now));
             left = left.saturating_sub(aged.len());
             for lease in aged {
-                let expired = settle::expired(Arc::clone(&self.workshop), lease, Arc::clone(&self.wake));
+                let expired = settle::expired(Arc::clone(&self.site), lease);
                 under_way.spawn(expired, self.panicked());
             }
             if let Some(lease) = young.into_iter().next() {
-                let held = self.workshop.memory.hold(&lease.event);
+                let held = self.site.workshop.memory.hold(&lease.event);
                 self.attempt(lease, held, Some(probe), under_way);
                 break;
             }
@@ -187,7 +196,7 @@ impl LaneTask {
     }
 
     async fn lease(&self, max: usize, now: Timestamp) -> (Vec<Lease>, Timestamp) {
-        match self.workshop.queue.lease(&self.lane, max.min(BATCH), now).await {
+        match self.site.workshop.queue.lease(&self.lane, max.min(BATCH), now).await {
             Ok(Leased { leases, next_due }) => {
                 let long = now.after(LONG);
                 (leases, next_due.map_or(long, |due| due.min(long)))
@@ -200,14 +209,18 @@ impl LaneTask {
     }
 
     fn has_expired(&self, lease: &Lease, now: Timestamp) -> bool {
-        let table = self.workshop.table.load();
+        let table = self.site.workshop.table.load();
         table.delivery(&self.lane).is_some_and(|delivery| now > lease.since.after(delivery.target.retry.max_age))
     }
 
-    /// Starts what comes from memory. `false` where the breaker has it go back to the queue.
-    fn make(&self, lease: Lease, held: Held, under_way: &UnderWay) -> bool {
+    /// Starts what comes from memory, and with it what else is there: that need not come one by one. `false` where the breaker
+    /// has it go back to the queue.
+    fn make(&mut self, lease: Lease, held: Held, room: usize, under_way: &UnderWay, processor: &Processor) -> bool {
         match self.pass() {
-            Pass::Free => self.attempt(lease, held, None, under_way),
+            Pass::Free => {
+                self.attempt(lease, held, None, under_way);
+                self.make_fresh(room - 1, under_way, processor);
+            }
             Pass::Probe(probe) => self.attempt(lease, held, Some(probe), under_way),
             Pass::Shut(_) => return false,
         }
@@ -215,10 +228,8 @@ impl LaneTask {
     }
 
     fn attempt(&self, lease: Lease, held: Held, probe: Option<Probe>, under_way: &UnderWay) {
-        let (workshop, unanswered) = (Arc::clone(&self.workshop), under_way.unanswered());
         // In a box from the start: a task is moved as it is spawned and as it ends, and this is some thousand bytes.
-        let attempt =
-            Box::pin(settle::attempt(workshop, lease, probe, unanswered, Arc::clone(&self.wake), self.stop.clone()));
+        let attempt = Box::pin(settle::attempt(Arc::clone(&self.site), lease, probe, under_way.unanswered()));
         let attempt = async move {
             attempt.await;
             drop(held);
@@ -228,7 +239,7 @@ impl LaneTask {
 
     /// What follows where an attempt panics.
     fn panicked(&self) -> impl FnOnce() + Send + 'static {
-        let (lane, wake, clock) = (self.lane.clone(), Arc::clone(&self.wake), Arc::clone(&self.workshop.clock));
+        let (lane, site) = (self.lane.clone(), Arc::clone(&self.site));
         move || {
             tracing::error!(
                 route = &*lane.route,
@@ -236,7 +247,7 @@ impl LaneTask {
                 "an attempt panicked: its delivery is tried again"
             );
             // It gave the lease back, and nobody else will say so. Not at once: it may well panic again.
-            wake.by(clock.now().after(PAUSE));
+            site.wake.by(site.workshop.clock.now().after(PAUSE));
         }
     }
 }

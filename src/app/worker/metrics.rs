@@ -1,8 +1,10 @@
 //! What the workers count.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+use arc_swap::ArcSwapOption;
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 
 use crate::model::{Lane, Outcome};
 use crate::pipeline::deliver::Target;
@@ -15,6 +17,21 @@ pub struct DeliveryMetrics {
     attempts: IntCounterVec,
     duration: HistogramVec,
     end_to_end: HistogramVec,
+}
+
+/// What is counted of a lane's deliveries that succeed, found once: each by its labels is a search among as many as there are
+/// lanes, and most of those are not in the processor's cache.
+#[derive(Debug, Default)]
+pub(super) struct LaneMetrics(ArcSwapOption<Succeeding>);
+
+/// The same, for the destination that the lane has.
+#[derive(Debug)]
+struct Succeeding {
+    destination: Arc<str>,
+    deliveries: IntCounter,
+    attempts: IntCounter,
+    duration: Histogram,
+    end_to_end: Histogram,
 }
 
 /// From a neighbour's answer to the default timeout, in seconds.
@@ -64,14 +81,44 @@ impl DeliveryMetrics {
         Ok(metrics)
     }
 
-    pub(super) fn attempted(&self, lane: &Lane, target: &Target, outcome: Outcome, duration: Duration) {
-        self.attempts.with_label_values(&[&*lane.route, &*target.name, outcome.reason_label()]).inc();
-        self.duration.with_label_values(&[&*target.name]).observe(duration.as_secs_f64());
+    pub(super) fn attempted(
+        &self,
+        of_lane: &LaneMetrics,
+        lane: &Lane,
+        target: &Target,
+        outcome: Outcome,
+        duration: Duration,
+    ) {
+        if outcome == Outcome::Delivered {
+            let succeeding = self.succeeding(of_lane, lane, target);
+            succeeding.attempts.inc();
+            succeeding.duration.observe(duration.as_secs_f64());
+        } else {
+            self.attempts.with_label_values(&[&*lane.route, &*target.name, outcome.reason_label()]).inc();
+            self.duration.with_label_values(&[&*target.name]).observe(duration.as_secs_f64());
+        }
     }
 
-    pub(super) fn delivered(&self, lane: &Lane, target: &Target, waited: Duration) {
-        self.deliveries.with_label_values(&[&*lane.route, &*lane.delivery, &*target.name, "delivered"]).inc();
-        self.end_to_end.with_label_values(&[&*lane.route, &*target.name]).observe(waited.as_secs_f64());
+    pub(super) fn delivered(&self, of_lane: &LaneMetrics, lane: &Lane, target: &Target, waited: Duration) {
+        let succeeding = self.succeeding(of_lane, lane, target);
+        succeeding.deliveries.inc();
+        succeeding.end_to_end.observe(waited.as_secs_f64());
+    }
+
+    fn succeeding(&self, of_lane: &LaneMetrics, lane: &Lane, target: &Target) -> Arc<Succeeding> {
+        if let Some(known) = of_lane.0.load_full().filter(|known| known.destination == target.name) {
+            return known;
+        }
+        let Lane { route, delivery } = lane;
+        let found = Arc::new(Succeeding {
+            destination: Arc::clone(&target.name),
+            deliveries: self.deliveries.with_label_values(&[&**route, &**delivery, &*target.name, "delivered"]),
+            attempts: self.attempts.with_label_values(&[&**route, &*target.name, Outcome::Delivered.reason_label()]),
+            duration: self.duration.with_label_values(&[&*target.name]),
+            end_to_end: self.end_to_end.with_label_values(&[&**route, &*target.name]),
+        });
+        of_lane.0.store(Some(Arc::clone(&found)));
+        found
     }
 
     /// Also for deliveries that no attempt was made of: then `destination` is empty.

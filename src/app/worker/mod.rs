@@ -30,9 +30,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::lane::LaneTask;
+use self::lane::{LaneTask, Site};
 use self::memory::{Held, Memory};
 pub use self::metrics::DeliveryMetrics;
+use self::metrics::LaneMetrics;
 use self::pace::Pace;
 use self::quiet::Quiet;
 use self::wake::Wake;
@@ -323,11 +324,14 @@ impl Lanes {
         let handle = Handle { fresh, pace: Arc::default(), wake, stop, ended: CancellationToken::new() };
         let task = LaneTask {
             lane: lane.clone(),
-            workshop: Arc::clone(&self.workshop),
+            site: Arc::new(Site {
+                workshop: Arc::clone(&self.workshop),
+                wake: Arc::clone(&handle.wake),
+                stop: handle.stop.clone(),
+                metrics: LaneMetrics::default(),
+            }),
             fresh: leases,
             pace: Arc::clone(&handle.pace),
-            wake: Arc::clone(&handle.wake),
-            stop: handle.stop.clone(),
         };
         let ended = handle.ended.clone().drop_guard();
         self.tasks.spawn(async move {

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use super::Workshop;
+use super::lane::Site;
 use super::turn::{Turn, turn};
 use super::under_way::Unanswered;
 use super::wake::Wake;
@@ -17,20 +16,14 @@ use crate::routing::Delivery;
 
 /// Makes one attempt of a delivery, with the configuration in force when its turn comes, and tells the queue.
 /// A delivery whose turn does not come is given back, and `wake` told.
-pub(super) async fn attempt(
-    workshop: Arc<Workshop>,
-    lease: Lease,
-    probe: Option<Probe>,
-    unanswered: Unanswered,
-    wake: Arc<Wake>,
-    stop: CancellationToken,
-) {
-    let (delivery, permit) = match turn(&workshop, &lease.lane, probe, &stop).await {
+pub(super) async fn attempt(site: Arc<Site>, lease: Lease, probe: Option<Probe>, unanswered: Unanswered) {
+    let workshop = &site.workshop;
+    let (delivery, permit) = match turn(workshop, &lease.lane, probe, &site.stop).await {
         Turn::Now(delivery, permit) => (delivery, permit),
-        Turn::Removed => return removed(workshop, lease).await,
+        Turn::Removed => return removed(Arc::clone(workshop), lease).await,
         Turn::Later => {
             drop(lease);
-            return wake.by(workshop.clock.now());
+            return site.wake.by(workshop.clock.now());
         }
     };
     let target = &delivery.target;
@@ -45,9 +38,9 @@ pub(super) async fn attempt(
     let now = workshop.clock.now();
     let verdict = target.retry.decide(&answer, number, lease.since, now, (workshop.dice)());
     let attempt = record(&answer, verdict, number, at, duration);
-    workshop.metrics.attempted(&lease.lane, target, attempt.outcome, duration);
-    log(&workshop, &lease, &target.name, &attempt, verdict, &answer.detail);
-    settle(&workshop, lease, &delivery, attempt, verdict, now, &wake).await;
+    workshop.metrics.attempted(&site.metrics, &lease.lane, target, attempt.outcome, duration);
+    log(workshop, &lease, &target.name, &attempt, verdict, &answer.detail);
+    settle(&site, lease, &delivery, attempt, verdict, now).await;
 }
 
 fn record(answer: &Answer, verdict: Verdict, number: u32, at: Timestamp, duration: Duration) -> Attempt {
@@ -58,15 +51,8 @@ fn record(answer: &Answer, verdict: Verdict, number: u32, at: Timestamp, duratio
     answer.to_attempt(number, at, duration, outcome)
 }
 
-async fn settle(
-    workshop: &Workshop,
-    lease: Lease,
-    delivery: &Delivery,
-    attempt: Attempt,
-    verdict: Verdict,
-    now: Timestamp,
-    wake: &Wake,
-) {
+async fn settle(site: &Site, lease: Lease, delivery: &Delivery, attempt: Attempt, verdict: Verdict, now: Timestamp) {
+    let Site { workshop, wake, .. } = site;
     let target = &delivery.target;
     let lane = lease.lane.clone();
     let waited = now.since(lease.since);
@@ -91,7 +77,7 @@ async fn settle(
         Err(error) => return unsettled(&lane, &error),
     };
     match verdict {
-        Verdict::Ack => workshop.metrics.delivered(&lane, target, waited),
+        Verdict::Ack => workshop.metrics.delivered(&site.metrics, &lane, target, waited),
         Verdict::DeadLetter(_) if settled.was_pending => workshop.metrics.dead(&lane, &target.name, 1),
         // What was retired meanwhile is counted already.
         Verdict::DeadLetter(_) | Verdict::RetryAt(_) => {}
@@ -132,7 +118,8 @@ pub(super) async fn removed(workshop: Arc<Workshop>, lease: Lease) {
 }
 
 /// It became older than it may while its destination failed: it is kept for a person.
-pub(super) async fn expired(workshop: Arc<Workshop>, lease: Lease, wake: Arc<Wake>) {
+pub(super) async fn expired(site: Arc<Site>, lease: Lease) {
+    let Site { workshop, wake, .. } = &*site;
     let (lane, now) = (lease.lane.clone(), workshop.clock.now());
     let delivery = workshop.table.load().delivery(&lane).cloned();
     let park = delivery.as_ref().is_some_and(|delivery| delivery.parks);
@@ -151,7 +138,7 @@ pub(super) async fn expired(workshop: Arc<Workshop>, lease: Lease, wake: Arc<Wak
             );
         }
     }
-    follow(&lane, settled, now, &wake);
+    follow(&lane, settled, now, wake);
 }
 
 fn unsettled(lane: &Lane, error: &QueueError) {
