@@ -3,6 +3,7 @@
 //! A secret belongs in the environment or a file, and the configuration says `${NAME}`. Where one is
 //! written into the file itself, a problem on the same line must not carry it to a log.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Keys whose value is a secret, and everything below it too.
@@ -20,27 +21,85 @@ const NO_SECRETS: [&str; 3] = ["client_cert", "client_id", "token_url"];
 /// What the name of a header field with a credential in it holds.
 const CREDENTIALS: [&str; 8] = ["auth", "token", "key", "secret", "cookie", "password", "signature", "session"];
 
-/// The part of a scalar that is a secret: `path` are the keys that lead to it, `text` its value, `raw`
-/// how it stands in the file. The range is of bytes of `raw`.
-pub(super) fn holds_secret(path: &[&str], text: &str, raw: &str) -> Option<Range<usize>> {
-    if is_reference(text) {
-        return None;
-    }
-    if is_secret(path) {
-        return Some(0..raw.len());
-    }
-    user_info(raw).or_else(|| after_secret_word(raw).map(|start| start..raw.len()))
+/// What keys and words say of secrets. A file has the same ones with each route, and to tell takes longer than to remember.
+#[derive(Debug, Default)]
+pub(super) struct Words(HashMap<Box<str>, Word>);
+
+/// What one says.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    /// Everything below is a secret.
+    above_secret: bool,
+    /// What it introduces is a secret, where that is text.
+    before_secret: bool,
+    is_private_key: bool,
+    is_value: bool,
+    is_header: bool,
+    is_headers: bool,
+    /// As a header field, it holds a credential.
+    is_credential: bool,
 }
 
-/// The part of a key that is a secret, where its colon or the space behind it was forgotten.
-pub(super) fn key_holds_secret(raw: &str) -> Option<Range<usize>> {
-    after_secret_word(raw).map(|start| start..raw.len())
+/// So many are remembered: more than there are keys.
+const REMEMBERED: usize = 4096;
+
+// === impl Words ===
+
+impl Words {
+    /// The part of a scalar that is a secret: `path` are the keys that lead to it, `text` its value, `raw`
+    /// how it stands in the file. The range is of bytes of `raw`.
+    pub(super) fn holds_secret(&mut self, path: &[&str], text: &str, raw: &str) -> Option<Range<usize>> {
+        if is_reference(text) {
+            return None;
+        }
+        if self.lead_to_secret(path) {
+            return Some(0..raw.len());
+        }
+        user_info(raw).or_else(|| self.key_holds_secret(raw))
+    }
+
+    /// The part of a key that is a secret, where its colon or the space behind it was forgotten.
+    pub(super) fn key_holds_secret(&mut self, raw: &str) -> Option<Range<usize>> {
+        let (word, end) = first_word(raw)?;
+        self.of(word).before_secret.then_some(end..raw.len())
+    }
+
+    fn lead_to_secret(&mut self, path: &[&str]) -> bool {
+        let Some((leaf, above)) = path.split_last() else { return false };
+        let parent = above.last().map(|parent| self.of(parent));
+        let word = self.of(leaf);
+        let below = |is: fn(&Word) -> bool| parent.as_ref().is_some_and(is);
+        ((word.before_secret || word.is_private_key) && !NO_SECRETS.contains(leaf))
+            || above.iter().any(|key| self.of(key).above_secret)
+            || (word.is_value && below(|parent| parent.is_header))
+            || (word.is_credential && below(|parent| parent.is_headers))
+    }
+
+    fn of(&mut self, word: &str) -> Word {
+        if let Some(known) = self.0.get(word) {
+            return *known;
+        }
+        let new = Word {
+            above_secret: resembles(word, &SECRETS),
+            before_secret: resembles(word, &SECRET_TEXTS),
+            is_private_key: near(word, PRIVATE_KEY),
+            is_value: near(word, "value"),
+            is_header: near(word, "header"),
+            is_headers: near(word, "headers"),
+            is_credential: CREDENTIALS.iter().any(|part| word.to_lowercase().contains(part)),
+        };
+        if self.0.len() < REMEMBERED {
+            self.0.insert(word.into(), new);
+        }
+        new
+    }
 }
 
 /// As much of a name from the file as a message may show: no more than can be a name.
 pub(super) fn shown_name(name: &str) -> String {
     const LONGEST: usize = 40;
-    let name_end = after_secret_word(name).unwrap_or(name.len());
+    let secret = first_word(name).filter(|(word, _)| resembles(word, &SECRET_TEXTS));
+    let name_end = secret.map_or(name.len(), |(_, end)| end);
     let shown: String = name.get(..name_end).unwrap_or_default().chars().take(LONGEST).collect();
     if shown.len() < name.len() { shown + "…" } else { shown }
 }
@@ -57,16 +116,6 @@ fn is_reference(text: &str) -> bool {
     inner.is_some_and(|inner| {
         !inner.contains(['{', '}']) && inner.split_once(":-").is_none_or(|(_, default)| default.is_empty())
     })
-}
-
-fn is_secret(path: &[&str]) -> bool {
-    let Some((leaf, above)) = path.split_last() else { return false };
-    let parent = above.last().copied().unwrap_or_default();
-    let by_name = resembles(leaf, &SECRET_TEXTS) || near(leaf, PRIVATE_KEY);
-    (by_name && !NO_SECRETS.contains(leaf))
-        || above.iter().any(|key| resembles(key, &SECRETS))
-        || (near(leaf, "value") && near(parent, "header"))
-        || (near(parent, "headers") && CREDENTIALS.iter().any(|word| leaf.to_lowercase().contains(word)))
 }
 
 /// Whether `key` is one of `words`, holds one, or is a misspelling of one: the line of a misspelt key is
@@ -95,12 +144,12 @@ fn letters(text: &str) -> u32 {
     text.bytes().fold(0, |letters, byte| letters | (1 << bit(byte)))
 }
 
-/// Where what follows a word such as `bearer` starts: in `bearer hunter2` and `secret:hunter2`, both of
+/// The word with which a text begins, and where what follows it starts: in `bearer hunter2` and `secret:hunter2`, both of
 /// which lack something to be a key and a value.
-fn after_secret_word(text: &str) -> Option<usize> {
+fn first_word(text: &str) -> Option<(&str, usize)> {
     let end = text.find([' ', ':', '='])?;
     let word = text.get(..end)?.trim_start_matches(['"', '\'']);
-    (end + 1 < text.len() && resembles(word, &SECRET_TEXTS)).then_some(end + 1)
+    (end + 1 < text.len()).then_some((word, end + 1))
 }
 
 /// The user and password of a URL.
@@ -116,7 +165,7 @@ mod tests {
     use super::*;
 
     fn hidden(path: &[&str], raw: &str) -> Option<String> {
-        holds_secret(path, raw, raw).map(|part| raw[part].to_owned())
+        Words::default().holds_secret(path, raw, raw).map(|part| raw[part].to_owned())
     }
 
     proptest::proptest! {

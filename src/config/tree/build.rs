@@ -10,7 +10,7 @@ use serde_yaml::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, Sca
 use super::anchors::{Anchors, MAX_DEPTH, Refusal};
 use super::open::{Open, Spot};
 use super::{Form, Node};
-use crate::config::secrets::{holds_secret, key_holds_secret};
+use crate::config::secrets::Words;
 use crate::config::{Place, Problem};
 
 /// What came of a text.
@@ -52,6 +52,7 @@ struct Builder<'t> {
     anchors: Anchors,
     problems: Vec<Problem>,
     secrets: Vec<Range<usize>>,
+    words: Words,
 }
 
 enum Step {
@@ -64,7 +65,7 @@ enum Step {
 impl<'t> Builder<'t> {
     fn new(text: &'t str) -> Self {
         let (open, problems, secrets) = (Vec::new(), Vec::new(), Vec::new());
-        Self { text, open, root: None, anchors: Anchors::new(), problems, secrets }
+        Self { text, open, root: None, anchors: Anchors::new(), problems, secrets, words: Words::default() }
     }
 
     fn take(&mut self, event: Event<'_>, span: &granit_parser::Span) -> Result<Step, Problem> {
@@ -163,12 +164,13 @@ impl<'t> Builder<'t> {
     }
 
     fn note_secret(&mut self, text: &str, place: Place) {
+        let raw = self.raw(place);
         // A value in a list stands under the key of that list.
         let secret = if self.open.last().is_some_and(Open::wants_key) {
-            key_holds_secret(self.raw(place))
+            self.words.key_holds_secret(raw)
         } else {
             let path: Vec<&str> = self.open.iter().filter_map(|open| open.pending_key().map(Node::text)).collect();
-            holds_secret(&path, text, self.raw(place))
+            self.words.holds_secret(&path, text, raw)
         };
         self.secrets.extend(secret.map(|part| place.start + part.start..place.start + part.end));
     }
