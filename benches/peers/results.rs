@@ -87,12 +87,14 @@ impl Result {
 
 /// The median of a figure: of the runs that nobody disturbed, or of all where there is none.
 pub fn median_of(runs: &[Run], figure: impl Fn(&Run) -> f64) -> f64 {
-    let quiet = runs.iter().filter(|run| run.others < QUIET);
-    let mut figures: Vec<f64> = quiet.map(&figure).collect();
-    if figures.is_empty() {
-        figures = runs.iter().map(&figure).collect();
-    }
-    median(figures)
+    median_of_quiet(runs.iter().map(|run| (run.others < QUIET, figure(run))))
+}
+
+/// The median of those figures that come with `true`, or of all where there is none.
+pub fn median_of_quiet(figures: impl Iterator<Item = (bool, f64)>) -> f64 {
+    let figures: Vec<(bool, f64)> = figures.collect();
+    let any = figures.iter().any(|(quiet, _)| *quiet);
+    median(figures.into_iter().filter(|(quiet, _)| *quiet || !any).map(|(_, figure)| figure).collect())
 }
 
 /// The median, or 0 of nothing.

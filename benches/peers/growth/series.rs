@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::machine::QUIET;
 use crate::measure::Run;
 use crate::plot::{Chart, Line};
-use crate::results::{median, median_of};
+use crate::results::{median_of, median_of_quiet};
 
 /// How much there was of it, and what came of the runs.
 pub struct Point {
@@ -38,14 +38,9 @@ impl Series {
     /// The median of a figure against another point's of the same round: of the rounds in which nobody disturbed either, or of
     /// all where there is none.
     pub fn ratio(&self, of: (&str, u64), to: (&str, u64), figure: impl Fn(&Run) -> f64) -> Option<f64> {
-        let pairs: Vec<_> = self.point(of.0, of.1)?.runs.iter().zip(&self.point(to.0, to.1)?.runs).collect();
-        let ratio = |(of, to): &(&Run, &Run)| figure(of) / figure(to);
-        let quiet = pairs.iter().filter(|(of, to)| of.others < QUIET && to.others < QUIET);
-        let mut ratios: Vec<f64> = quiet.map(ratio).collect();
-        if ratios.is_empty() {
-            ratios = pairs.iter().map(ratio).collect();
-        }
-        Some(median(ratios))
+        let pairs = self.point(of.0, of.1)?.runs.iter().zip(&self.point(to.0, to.1)?.runs);
+        let ratio = |(of, to): (&Run, &Run)| (of.others < QUIET && to.others < QUIET, figure(of) / figure(to));
+        Some(median_of_quiet(pairs.map(ratio)))
     }
 
     fn point(&self, title: &str, x: u64) -> Option<&Point> {

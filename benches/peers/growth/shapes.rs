@@ -8,20 +8,18 @@ use crate::session::Load;
 use crate::targets::{Bound, Target};
 
 const SIZES: [u64; 6] = [1600, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20];
-/// Short enough for the plot.
 const OURS: &str = "Hookswitch";
+/// Short enough for the plot.
 const REFERENCE: &str = "append and fdatasync";
 const LARGE: [u64; 2] = [64 << 10, 1 << 20];
 
 /// One event to ever more destinations.
 pub fn fan_out(options: &Options) -> (Series, Vec<Target>) {
     let plan = options.plan();
-    let wanted = [1, 2, 5, 10, 20].map(|count| Wanted {
-        title: "Hookswitch".to_owned(),
-        ..Wanted::new(count, Hookswitch::fan_out(count), plan.clone())
-    });
+    let wanted = [1, 2, 5, 10, 20]
+        .map(|count| Wanted { title: OURS.to_owned(), ..Wanted::new(count, Hookswitch::fan_out(count), plan.clone()) });
     let series = Series { title: "Fan-out", x: "destinations of an event", points: options.measure(&wanted) };
-    let figure = series.ratio(("Hookswitch", 5), ("Hookswitch", 1), |run| run.sustained);
+    let figure = series.ratio((OURS, 5), (OURS, 1), |run| run.sustained);
     let what = "fan-out 5: deliveries/s, of those of fan-out 1";
     (series, vec![Target { what, figure, bound: Bound::AtLeast(2.5) }])
 }

@@ -168,6 +168,7 @@ mod door;
 mod entry;
 mod failure;
 mod files;
+mod give_way;
 mod head;
 mod jobs;
 mod journal;

@@ -8,6 +8,7 @@ use super::super::codec;
 use super::super::counts::Changes;
 use super::super::desk::Desk;
 use super::super::failure::is_damage;
+use super::super::give_way::give_way;
 use super::super::keys::NewKey;
 use super::super::packs::{Filling, Kept, Member};
 use super::super::tables::slots;
@@ -61,17 +62,6 @@ fn store_one(recent: &Recent, desk: &Desk, lenient: bool, brought: &mut Brought)
     keys(recent, &mut brought.keys);
     recent.changes.store(&desk.connection)
 }
-
-/// Whoever acknowledges goes first, where there are more threads than cores: thousands of rows at a stretch would be some
-/// milliseconds in which nobody is answered.
-fn give_way(place: usize) {
-    if place.is_multiple_of(AT_A_STRETCH) {
-        std::thread::yield_now();
-    }
-}
-
-/// So many of what is recent are stored at a stretch.
-const AT_A_STRETCH: usize = 16;
 
 const INSERT_PENDING: &str = "INSERT INTO pending (row, id, lane, due_at, accepted_at, attempts, size, sum, history)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -139,6 +129,7 @@ fn insert_pending_row(
 }
 
 fn keys(recent: &Recent, keys: &mut Vec<NewKey>) {
+    keys.reserve(recent.keys.len());
     let known = recent.keys.iter().map(|(key, known)| NewKey { key: *key, event: known.event, until: known.until });
     keys.extend(known.filter(|key| key.until > 0));
     for (row, request) in &recent.requests {

@@ -19,6 +19,7 @@ mod young;
 use rusqlite::{Connection, params};
 
 use super::desk::Desk;
+use super::give_way::give_way;
 use super::packs;
 use crate::model::{DeliveryId, EventKey, Timestamp};
 
@@ -42,8 +43,12 @@ pub(super) struct Known {
     pub(super) until: i64,
 }
 
-/// So many keys are stored at a stretch.
-const AT_A_STRETCH: usize = 16;
+/// Stores a key in the table. One may be there, where a salvage did not find up to where its slice was merged.
+const INSERT: &str = "INSERT INTO keys (key, event, until) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+const DELETE: &str = "DELETE FROM keys WHERE key = ?1 AND event = ?2";
+/// By the index `keys_by_until`, in its steps.
+pub(super) const ENDED: &str = "SELECT key, event FROM keys WHERE until > 0 AND until >> 13 <= ?1 >> 13 AND until <= ?1
+     ORDER BY until >> 13, key LIMIT ?2";
 
 /// What is stored of events under a key, the last accepted last.
 pub(super) fn known(desk: &Desk, key: EventKey) -> rusqlite::Result<Vec<Known>> {
@@ -59,9 +64,11 @@ pub(super) fn known(desk: &Desk, key: EventKey) -> rusqlite::Result<Vec<Known>> 
 
 /// Whether an event is stored, or known to have been.
 pub(super) fn has_event(desk: &Desk, key: EventKey, event: i64) -> rusqlite::Result<bool> {
-    let in_row: bool =
-        desk.sql("SELECT EXISTS (SELECT 1 FROM events WHERE row = ?1)")?.query_row([event], |row| row.get(0))?;
-    Ok(in_row || known(desk, key)?.iter().any(|known| known.event == event))
+    Ok(is_in_row(desk, event)? || known(desk, key)?.iter().any(|known| known.event == event))
+}
+
+fn is_in_row(desk: &Desk, event: i64) -> rusqlite::Result<bool> {
+    desk.sql("SELECT EXISTS (SELECT 1 FROM events WHERE row = ?1)")?.query_row([event], |row| row.get(0))
 }
 
 /// The numbers of the events that can have the delivery of this id, the last accepted first.
@@ -95,10 +102,7 @@ pub(super) fn events_between(
 
 /// Stores a key in the table.
 pub(super) fn insert(desk: &Desk, NewKey { key, event, until }: NewKey) -> rusqlite::Result<()> {
-    // One may be there, where a salvage did not find up to where its slice was merged.
-    desk.sql("INSERT INTO keys (key, event, until) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-        .execute(params![key.as_bytes(), event, until])
-        .map(|_| ())
+    desk.sql(INSERT)?.execute(params![key.as_bytes(), event, until]).map(|_| ())
 }
 
 /// Stores keys in the table, in the order of the tree: neighbours are written together.
@@ -108,12 +112,10 @@ pub(super) fn insert_all(desk: &Desk, mut keys: Vec<NewKey>) -> rusqlite::Result
 }
 
 fn insert_in_order(desk: &Desk, keys: impl Iterator<Item = NewKey>) -> rusqlite::Result<()> {
-    for (place, key) in keys.enumerate() {
-        if place.is_multiple_of(AT_A_STRETCH) {
-            // Whoever acknowledges goes first.
-            std::thread::yield_now();
-        }
-        insert(desk, key)?;
+    let mut insert = desk.sql(INSERT)?;
+    for (place, NewKey { key, event, until }) in keys.enumerate() {
+        give_way(place);
+        insert.execute(params![key.as_bytes(), event, until])?;
     }
     Ok(())
 }
@@ -129,7 +131,7 @@ pub(super) fn store(desk: &Desk, plan: Plan, keys: Vec<NewKey>) -> rusqlite::Res
     if !plan.merge.is_empty() {
         runs::delete(desk, plan.least_mark)?;
     }
-    Ok(Written { entries: keys.len() + removed.len(), plan, keys })
+    Ok(Written { plan, keys })
 }
 
 /// What a transaction of the writer has removed from what is young, as a run. `None` where that is nothing.
@@ -140,7 +142,7 @@ pub(super) fn store_removed(desk: &Desk) -> rusqlite::Result<Option<Written>> {
     }
     let plan = desk.young.plan_run();
     runs::insert(desk, plan.run, &[], &removed)?;
-    Ok(Some(Written { entries: removed.len(), plan, keys: Vec::new() }))
+    Ok(Some(Written { plan, keys: Vec::new() }))
 }
 
 /// The keys of an event that is not there any more. One that is remembered stays until it is forgotten.
@@ -177,17 +179,9 @@ pub(super) fn end_windows(desk: &Desk, now: Timestamp, most: usize) -> rusqlite:
     Ok(young.len() + stored.len())
 }
 
-const DELETE: &str = "DELETE FROM keys WHERE key = ?1 AND event = ?2";
-
-/// See `KEYS_BY_UNTIL`, by which this goes.
-pub(super) const ENDED: &str = "SELECT key, event FROM keys WHERE until > 0 AND until >> 13 <= ?1 >> 13 AND until <= ?1
-     ORDER BY until >> 13, key LIMIT ?2";
-
 /// A key is remembered no more. As long as its event is there it stays, so that this can be found.
 pub(super) fn end_window(desk: &Desk, key: EventKey, event: i64) -> rusqlite::Result<()> {
-    let in_row: bool =
-        desk.sql("SELECT EXISTS (SELECT 1 FROM events WHERE row = ?1)")?.query_row([event], |row| row.get(0))?;
-    if in_row || packs::has_event(&desk.connection, event)? {
+    if is_in_row(desk, event)? || packs::has_event(&desk.connection, event)? {
         return remember(desk, key, event, 0);
     }
     if desk.young.until(key, event).is_some() {

@@ -97,7 +97,8 @@ pub(in super::super) fn mend(to: &Connection) -> rusqlite::Result<i64> {
     if !lost.is_empty() {
         tracing::error!(
             runs = lost.len(),
-            "keys are lost: what they remember is taken for new where it comes again, and is not found by its id"
+            "keys of events are lost: one that its provider sends again is delivered again, with the same `Idempotency-Key`, and \
+             is not found by its id; have destinations that must not act twice compare that"
         );
     }
     Ok(greatest)

@@ -55,8 +55,6 @@ pub(in super::super) struct Written {
     pub(super) plan: Plan,
     /// The keys that came.
     pub(super) keys: Vec<NewKey>,
-    /// How many entries the run has.
-    pub(super) entries: usize,
 }
 
 /// So many times as many entries may be in runs as there are young keys.
@@ -147,7 +145,8 @@ impl Young {
     pub(in super::super) fn commit(&self, written: Option<Written>) {
         let mut inner = self.inner();
         let removed = std::mem::take(&mut inner.removed);
-        let Some(Written { plan, keys, entries }) = written else { return };
+        let Some(Written { plan, keys }) = written else { return };
+        let entries = keys.len() + removed.len();
         for (number, _) in &plan.merge {
             inner.merged(*number, plan.mark());
         }
