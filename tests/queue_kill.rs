@@ -110,6 +110,7 @@ fn request(key: &str) -> Append {
         headers: Headers::new(),
         body: body.clone(),
         evidence: Evidence::default(),
+        json: None,
     });
     let attributes = Attributes {
         id: key.into(),

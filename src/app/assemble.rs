@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::depth::DepthMetrics;
 use super::destinations::{BreakerMetrics, DestinationReport};
+use super::fetch::Fetch;
 use super::ingress::{Ingress, IngressMetrics};
 use super::jobs::Jobs;
 use super::reload::{ReloadError, ReloadMetrics, Reloader};
@@ -44,6 +45,8 @@ pub struct Assembly {
     pub dice: fn() -> f64,
     /// Where metrics go; the queue may have registered its own.
     pub registry: Registry,
+    /// Who asks providers for keys.
+    pub fetch: Arc<dyn Fetch>,
     /// How many files the process may have open, where that is known.
     pub open_files: Option<u64>,
 }
@@ -110,6 +113,7 @@ impl Assembly {
             gate: tokio::sync::Mutex::default(),
             lanes: Lanes::new(workshop),
             metrics,
+            fetch: self.fetch,
         });
         shared.retire_removed_lanes().await;
         shared.lanes.align();

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Serialize;
-use serde_json::Value;
 use uuid::Builder;
 
 use super::finished::Finished;
@@ -17,11 +16,11 @@ use super::rescue::{self, Refusal};
 use super::shared::Shared;
 use crate::model::{Event, RequestId, Timestamp};
 use crate::pipeline::enqueue::{Origin, Wanted, enqueue};
-use crate::pipeline::handshake::Moment;
+use crate::pipeline::handshake::{Handshaken, Moment};
 use crate::pipeline::normalize::{Normalized, NotAnEvent};
 use crate::pipeline::receive::{BodyShare, Bounds};
 use crate::pipeline::respond::Ending;
-use crate::pipeline::{Received, Verified};
+use crate::pipeline::{Answer, Received, Verified};
 use crate::queue::{Admission, QueueError, Tally};
 use crate::routing::{Route, RouteTable};
 
@@ -52,18 +51,18 @@ pub(super) async fn exchange(
     path_params: Vec<(Box<str>, Box<str>)>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
-    if request.method() != Method::POST && route.handshakes.is_empty() {
+    if request.method() != Method::POST && !route.handshakes.take(request.method()) {
         return Err(Refusal::Method);
     }
     let (head, body) = request.into_parts();
     let bounds = Bounds { max_body: route.max_body, body_timeout: table.settings.limits.body_timeout };
     let (received, share) = Received::read(head, body, path_params, bounds, &shared.bodies, &*shared.clock).await?;
-    if let Some((status, body)) = route.handshakes.answer(&received, Moment::BeforeAuth) {
-        return Ok(json_response(status, &body));
+    if let Some(handshaken) = route.handshakes.answer(&received, Moment::BeforeAuth) {
+        return Ok(response(handshaken.answer, Bytes::new));
     }
-    let verified = verify(shared, route, received)?;
-    if let Some((status, body)) = route.handshakes.answer(verified.received(), Moment::AfterAuth) {
-        return Ok(json_response(status, &body));
+    let verified = verify(shared, route, received).await?;
+    if let Some(handshaken) = route.handshakes.answer(verified.received(), Moment::AfterAuth) {
+        return confirm(shared, route, handshaken).await;
     }
     if verified.received().method != Method::POST {
         return Err(Refusal::Method);
@@ -83,8 +82,11 @@ pub(super) async fn exchange(
     })
 }
 
-fn verify(shared: &Shared, route: &Route, received: Received) -> Result<Verified, Refusal> {
+async fn verify(shared: &Shared, route: &Route, received: Received) -> Result<Verified, Refusal> {
     let now = received.received_at;
+    if route.verifier.lacks(&received, now).is_some() {
+        fetch_key(shared, route, &received).await;
+    }
     let verifications = &shared.metrics.verifications;
     match route.verifier.verify(received, now) {
         Ok(verified) => {
@@ -97,6 +99,36 @@ fn verify(shared: &Shared, route: &Route, received: Received) -> Result<Verified
             Err(Refusal::Unverified(rejection))
         }
     }
+}
+
+/// Has the verifier know the key that it lacks, where that can be had. Why it cannot be, it says itself.
+async fn fetch_key(shared: &Shared, route: &Route, received: &Received) {
+    let Some(fetching) = route.verifier.fetching() else { return };
+    // One asks, and the others find it known.
+    let _fetching = fetching.lock().await;
+    let now = shared.clock.now();
+    let Some(wanted) = route.verifier.lacks(received, now).filter(|_| route.verifier.may_ask(now)) else { return };
+    let answer = shared.fetch.key(&wanted.request).await;
+    if let Err(error) = &answer {
+        let host = wanted.request.url.host_str().unwrap_or_default();
+        tracing::warn!(route = &*route.name, host, %error, "a key of the provider's could not be fetched: the request is refused, and the provider asked to send it again");
+    }
+    route.verifier.learn(&wanted, answer.as_deref().ok(), shared.clock.now());
+}
+
+/// Visits the address that a handshake confirms by, and answers.
+async fn confirm(shared: &Shared, route: &Route, handshaken: Handshaken) -> Result<Response<Full<Bytes>>, Refusal> {
+    if let Some(address) = &handshaken.confirm {
+        let host = address.host_str().unwrap_or_default();
+        match shared.fetch.visit(address).await {
+            Ok(()) => tracing::info!(route = &*route.name, host, "confirmed a subscription"),
+            Err(error) => {
+                tracing::warn!(route = &*route.name, host, %error, "a subscription could not be confirmed: the provider is asked to send it again");
+                return Err(Refusal::Unconfirmed);
+            }
+        }
+    }
+    Ok(response(handshaken.answer, Bytes::new))
 }
 
 /// Counts a request in which there is no event. It is refused also where that cannot be stored: there is nothing to lose.
@@ -150,12 +182,10 @@ async fn store(
 }
 
 fn answer(route: &Route, ending: Ending, ids: &[&str]) -> Response<Full<Bytes>> {
-    let (status, body) = route.respond.render(ending, 202, ids);
-    match (body, ids) {
-        (Some(body), _) => json_response(status, &body),
-        (None, [id]) => respond(status, Told { id: Some(id), ids: None }.to_bytes()),
-        (None, ids) => respond(status, Told { id: ids.first().copied(), ids: Some(ids) }.to_bytes()),
-    }
+    response(route.respond.render(ending, 202, ids), || match ids {
+        [id] => Told { id: Some(id), ids: None }.to_bytes(),
+        ids => Told { id: ids.first().copied(), ids: Some(ids) }.to_bytes(),
+    })
 }
 
 /// Version 7, so that ids sort by the time that the clock says. It is no secret: random numbers of the process do, without
@@ -167,14 +197,23 @@ fn request_id(now: Timestamp) -> RequestId {
     RequestId(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
 }
 
-pub(super) fn json_response(status: u16, body: &Value) -> Response<Full<Bytes>> {
-    respond(status, if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) })
-}
-
-fn respond(status: u16, body: Bytes) -> Response<Full<Bytes>> {
+/// An answer as a response. `json` is the body where it has none of its own.
+pub(super) fn response(answer: Answer, json: impl FnOnce() -> Bytes) -> Response<Full<Bytes>> {
+    let status = rescue::status(answer.status);
+    let of_itself = answer.body.is_none();
+    // RFC 9110, section 15.3.5: a 204 has none.
+    let body = match answer.body {
+        _ if status == StatusCode::NO_CONTENT => Bytes::new(),
+        Some(body) => body,
+        None => json(),
+    };
+    let has_json = of_itself && !body.is_empty();
     let mut response = Response::new(Full::new(body));
-    *response.status_mut() = rescue::status(status);
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    *response.status_mut() = status;
+    *response.headers_mut() = answer.headers;
+    if has_json {
+        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    }
     response
 }
 

@@ -6,7 +6,8 @@ use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
 
-use super::exchange::json_response;
+use super::exchange::response;
+use crate::pipeline::Answer;
 use crate::pipeline::normalize::NotAnEvent;
 use crate::pipeline::receive::ReceiveError;
 use crate::pipeline::respond::Ending;
@@ -30,6 +31,9 @@ pub(super) enum Refusal {
     /// It was not verified.
     #[error("not verified: {}", .0.as_str())]
     Unverified(Rejection),
+    /// What it asked us to confirm could not be confirmed.
+    #[error("the subscription could not be confirmed")]
+    Unconfirmed,
     /// There is no event in it.
     #[error(transparent)]
     Invalid(NotAnEvent),
@@ -47,9 +51,8 @@ pub(super) fn answer(refusal: &Refusal, route: Option<&Route>) -> Response<Full<
     let name = route.map(|route| &*route.name).unwrap_or_default();
     log(refusal, name, by_itself);
     let provided = route.zip(ending).map(|(route, ending)| route.respond.render(ending, by_itself.as_u16(), &[]));
-    let (status, body) = provided.unwrap_or((by_itself.as_u16(), None));
-    let body = body.unwrap_or_else(|| json!({ "error": refusal.told() }));
-    let mut response = json_response(status, &body);
+    let answer = provided.unwrap_or_else(|| Answer::new(by_itself.as_u16()));
+    let mut response = response(answer, || Bytes::from(json!({ "error": refusal.told() }).to_string()));
     let headers = response.headers_mut();
     if matches!(refusal, Refusal::Receive(_)) {
         // What is left of the body is on the connection still: it cannot carry another request.
@@ -59,7 +62,10 @@ pub(super) fn answer(refusal: &Refusal, route: Option<&Route>) -> Response<Full<
         Refusal::Method => {
             headers.insert(ALLOW, HeaderValue::from_static("POST"));
         }
-        Refusal::Unavailable(_) | Refusal::Receive(ReceiveError::Busy) => {
+        Refusal::Unavailable(_)
+        | Refusal::Unconfirmed
+        | Refusal::Unverified(Rejection::KeyUnavailable)
+        | Refusal::Receive(ReceiveError::Busy) => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
         }
         _ => {}
@@ -96,6 +102,10 @@ impl Refusal {
             Self::Receive(ReceiveError::TooLarge { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, None),
             Self::Receive(ReceiveError::Timeout) => (StatusCode::REQUEST_TIMEOUT, None),
             Self::Receive(ReceiveError::Busy) => (StatusCode::SERVICE_UNAVAILABLE, Some(Ending::Unavailable)),
+            // We could not look; whoever sent it did nothing wrong.
+            Self::Unverified(Rejection::KeyUnavailable) | Self::Unconfirmed => {
+                (StatusCode::SERVICE_UNAVAILABLE, Some(Ending::Unavailable))
+            }
             Self::Unverified(_) => (StatusCode::UNAUTHORIZED, Some(Ending::Unauthorized)),
             Self::Invalid(NotAnEvent::MediaType | NotAnEvent::ContentEncoding) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, Some(Ending::Invalid))
@@ -109,6 +119,7 @@ impl Refusal {
     /// configuration, and under `auth: none` anybody could ask for it: that is for the log.
     fn told(&self) -> String {
         match self {
+            Self::Unverified(Rejection::KeyUnavailable) | Self::Unconfirmed => "unavailable, try again later".to_owned(),
             Self::Unverified(_) => "unauthorized".to_owned(),
             Self::Unavailable(_) => "unavailable, try again later".to_owned(),
             Self::Invalid(NotAnEvent::Missing { what, .. }) => format!("the event has no {what}"),
@@ -129,6 +140,7 @@ impl Refusal {
             Self::Receive(ReceiveError::Broken) => "broken_off",
             Self::Receive(ReceiveError::Busy) => "busy",
             Self::Unverified(rejection) => rejection.as_str(),
+            Self::Unconfirmed => "unconfirmed",
             Self::Invalid(NotAnEvent::MediaType) => "media_type",
             Self::Invalid(NotAnEvent::ContentEncoding) => "content_encoding",
             Self::Invalid(NotAnEvent::NotJson { .. }) => "not_json",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::fetch::Fetch;
 use super::ingress::IngressMetrics;
 use super::worker::Lanes;
 use crate::model::{Clock, Lane};
@@ -26,6 +27,8 @@ pub struct Shared {
     pub lanes: Lanes,
     /// What ingress counts.
     pub metrics: IngressMetrics,
+    /// Who asks for keys that are not in the configuration.
+    pub fetch: Arc<dyn Fetch>,
     /// One reload at a time, and none while deliveries of removed lanes are given up: a list of lanes must not be older
     /// than the lanes.
     pub gate: tokio::sync::Mutex<()>,

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::open_files;
 use crate::admin::Admin;
 use crate::app::server::{self, ConnectionBounds};
-use crate::app::{Assembly, Gateway, StartError};
+use crate::app::{Assembly, Gateway, Network, StartError};
 use crate::config::load::Surroundings;
 use crate::model::{Clock, SystemClock};
 use crate::queue::QueueError;
@@ -40,6 +40,8 @@ pub(super) enum RunError {
     Queue(#[from] QueueError),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] reqwest::Error),
     #[error("cannot register metrics: {0}")]
     Metrics(#[from] MetricsError),
 }
@@ -72,6 +74,7 @@ impl Running {
             clock,
             dice: fastrand::f64,
             registry,
+            fetch: Arc::new(Network::new()?),
             open_files: open_files::raise(),
         };
         let gateway = Arc::new(assembly.start().await?);

@@ -144,8 +144,17 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-type", HeaderValue::from_static("from-header"));
         let (json, envelope) = (json.map(Into::into), envelope.map(Into::into));
-        let scope =
-            RequestScope { headers: &headers, query: "", path_params: &[], body: b"", json, envelope, data: b"" };
+        let scope = RequestScope {
+            method: &http::Method::POST,
+            headers: &headers,
+            query: "",
+            path_params: &[],
+            body: b"",
+            json,
+            envelope,
+            whole: json,
+            data: b"",
+        };
         choices.choose(&scope).unwrap().map(Cow::into_owned)
     }
 
@@ -186,12 +195,14 @@ mod tests {
         let headers = HeaderMap::new();
         let json = json!({"s": "text"});
         let scope = RequestScope {
+            method: &http::Method::POST,
             headers: &headers,
             query: "",
             path_params: &[],
             body: b"",
             json: Some((&json).into()),
             envelope: None,
+            whole: None,
             data: b"",
         };
         let choices = Choices::none().or_select("$.s").unwrap();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::json::WayStep;
-use super::jsonpath::{self, Budget, Compiler, Located, Node, Origin, Path, Patterns, Scope, Steps};
+use super::jsonpath::{self, Budget, Compiler, Hop, Located, Node, Origin, Path, Patterns, Scope, Steps};
 use super::{EvalError, ExprError, JsonRef, Needs};
 
 /// A compiled RFC 9535 query.
@@ -114,6 +114,20 @@ impl Query {
                 Ok(Found { path: way.into_iter().map(Step::from).collect(), value })
             })
             .collect()
+    }
+
+    /// The names that it follows from the root, where it follows nothing else.
+    #[must_use]
+    pub fn names(&self) -> Option<Vec<&str>> {
+        let Steps::Singular(hops) = &self.path.steps else { return None };
+        if self.starts_at_current() {
+            return None;
+        }
+        let names = hops.iter().map(|hop| match hop {
+            Hop::Name(name) => Some(&**name),
+            Hop::Index(_) => None,
+        });
+        names.collect()
     }
 
     /// Adds what it looks at, where it starts at the root.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Method};
 use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
@@ -10,12 +10,12 @@ use super::nearest::nearest;
 use super::text::as_text;
 use super::{EvalError, ExprError, JsonRef, Needs, Query};
 
-const FORMS: &str = "`$.json.path`, `envelope:$.json.path`, `header:Name`, `query:name`, `path:name`, `form:name`, \
-                     `body:sha256` or `data:sha256`";
+const FORMS: &str = "`$.json.path`, `envelope:$.json.path`, `body:$.json.path`, `header:Name`, `query:name`, `path:name`, \
+                     `form:name`, `method`, `body:sha256` or `data:sha256`";
 const KINDS: [&str; 7] = ["header", "query", "path", "form", "body", "data", "envelope"];
 
-/// A compiled selector: `$.json.path`, `envelope:$.json.path`, `header:Name`, `query:name`, `path:name`,
-/// `form:name`, `body:sha256`, `data:sha256`.
+/// A compiled selector: `$.json.path`, `envelope:$.json.path`, `body:$.json.path`, `header:Name`, `query:name`, `path:name`,
+/// `form:name`, `method`, `body:sha256`, `data:sha256`.
 #[derive(Debug, Clone)]
 pub struct Selector(Place);
 
@@ -30,11 +30,15 @@ enum Place {
     DataSha256,
     Json(Query),
     Envelope(Query),
+    Whole(Query),
+    Method,
 }
 
 /// What selectors look at.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestScope<'a> {
+    /// The method.
+    pub method: &'a Method,
     /// The header fields.
     pub headers: &'a HeaderMap,
     /// The query as sent, without the `?`.
@@ -48,6 +52,8 @@ pub struct RequestScope<'a> {
     pub json: Option<JsonRef<'a>>,
     /// What `envelope:$` is: what holds the split element; the same as `json` where nothing is split.
     pub envelope: Option<JsonRef<'a>>,
+    /// What `body:$` is: the parsed body, whatever is split.
+    pub whole: Option<JsonRef<'a>>,
     /// The bytes that `data:sha256` hashes: those of the event's data.
     pub data: &'a [u8],
 }
@@ -76,9 +82,13 @@ impl Selector {
         if text.starts_with('$') {
             return Query::parse(text).map(|query| Self(Place::Json(query)));
         }
+        if text == "method" {
+            return Ok(Self(Place::Method));
+        }
         let Some((kind, name)) = text.split_once(':') else { return Err(unknown(text, text)) };
         match (kind, name) {
             ("envelope", path) if path.starts_with('$') => Query::parse(path).map(Place::Envelope),
+            ("body", path) if path.starts_with('$') => Query::parse(path).map(Place::Whole),
             ("header", name) => HeaderName::from_bytes(name.as_bytes()).map(Place::Header).map_err(|_| {
                 ExprError::new(format!("`{name}` is no name of a header")).expecting("such as `header:X-Signature`")
             }),
@@ -104,15 +114,42 @@ impl Selector {
         }
     }
 
-    /// Whether it looks into the parsed body (`$...` or `envelope:$...`).
+    /// The query parameter that it reads, if it reads one.
+    #[must_use]
+    pub fn query_parameter(&self) -> Option<&str> {
+        match &self.0 {
+            Place::QueryParameter(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The member of the body that it reads, by the names on the way there, if it reads one.
+    #[must_use]
+    pub fn body_member(&self) -> Option<Vec<&str>> {
+        match &self.0 {
+            Place::Json(query) => query.names().filter(|names| !names.is_empty()),
+            _ => None,
+        }
+    }
+
+    /// The path parameter that it reads, if it reads one.
+    #[must_use]
+    pub fn path_parameter(&self) -> Option<&str> {
+        match &self.0 {
+            Place::PathParameter(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether it looks into the parsed body (`$...`, `envelope:$...` or `body:$...`).
     #[must_use]
     pub const fn needs_json(&self) -> bool {
-        matches!(self.0, Place::Json(_) | Place::Envelope(_))
+        matches!(self.0, Place::Json(_) | Place::Envelope(_) | Place::Whole(_))
     }
 
     /// Adds what it looks at in the parsed body, where that is the envelope too.
     pub(super) fn add_needs(&self, needs: &mut Needs) {
-        if let Place::Json(query) | Place::Envelope(query) = &self.0 {
+        if let Place::Json(query) | Place::Envelope(query) | Place::Whole(query) = &self.0 {
             query.add_needs(needs);
         }
     }
@@ -134,6 +171,8 @@ impl Selector {
             Place::DataSha256 => Ok(Selected::One(sha256(scope.data).into())),
             Place::Json(query) => select_json(query, scope.json),
             Place::Envelope(query) => select_json(query, scope.envelope),
+            Place::Whole(query) => select_json(query, scope.whole),
+            Place::Method => Ok(Selected::One(scope.method.as_str().into())),
         }
     }
 }
@@ -207,7 +246,17 @@ mod tests {
     use crate::expr::arbitrary::text;
 
     fn empty_scope(headers: &HeaderMap) -> RequestScope<'_> {
-        RequestScope { headers, query: "", path_params: &[], body: b"", json: None, envelope: None, data: b"" }
+        RequestScope {
+            method: &Method::POST,
+            headers,
+            query: "",
+            path_params: &[],
+            body: b"",
+            json: None,
+            envelope: None,
+            whole: None,
+            data: b"",
+        }
     }
 
     fn select<'a>(text: &str, scope: &RequestScope<'a>) -> Selected<'a> {
@@ -278,9 +327,12 @@ mod tests {
     fn json_gives_scalars_and_nothing_else() {
         let headers = HeaderMap::new();
         let json = json!({"s": "text", "n": 1.50, "b": false, "null": null, "o": {}, "a": ["x"], "m": [null, "1", 2], "e": ""});
-        let envelope = json!({"s": "outer"});
+        let (envelope, whole) = (json!({"s": "outer"}), json!({"s": "outermost"}));
         let scope =
             RequestScope { json: Some((&json).into()), envelope: Some((&envelope).into()), ..empty_scope(&headers) };
+        let scope = RequestScope { whole: Some((&whole).into()), ..scope };
+        assert_eq!(select("body:$.s", &scope), one("outermost"));
+        assert_eq!(select("method", &scope), one("POST"));
         assert_eq!(select("$.s", &scope), one("text"));
         assert_eq!(select("$.n", &scope), one("1.5"));
         assert_eq!(select("$.b", &scope), one("false"));
@@ -303,7 +355,7 @@ mod tests {
 
     #[test]
     fn only_json_needs_json() {
-        for (text, needs) in [("$.a", true), ("envelope:$.a", true), ("header:A", false), ("body:sha256", false)] {
+        for (text, needs) in [("$.a", true), ("envelope:$.a", true), ("body:$.a", true), ("method", false), ("header:A", false), ("body:sha256", false)] {
             assert_eq!(Selector::parse(text).unwrap().needs_json(), needs);
         }
     }

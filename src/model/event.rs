@@ -59,7 +59,7 @@ const DATA_CONTENT_TYPE: &str = "application/json";
 impl Event {
     /// Puts an event together.
     ///
-    /// `data` is where in the request's body the event's data stands, `value` the same bytes
+    /// `data` is where in the request's [document](Request::document) the event's data stands, `value` the same bytes
     /// parsed; an empty range with `Value::Null` where the event has no data.
     #[must_use]
     pub fn new(attributes: Attributes, request: Arc<Request>, data: Range<usize>, value: Value) -> Self {
@@ -109,16 +109,16 @@ impl Event {
         &self.request
     }
 
-    /// Where its data stands in the request's body.
+    /// Where its data stands in the request's [document](Request::document).
     #[must_use]
     pub const fn data_range(&self) -> &Range<usize> {
         &self.data
     }
 
-    /// Its data byte for byte as received: one JSON text, or nothing.
+    /// Its data byte for byte as received, or as a body that is no JSON is read: one JSON text, or nothing.
     #[must_use]
     pub fn data_bytes(&self) -> &[u8] {
-        self.request.body.get(self.data.clone()).unwrap_or_default()
+        self.request.document().get(self.data.clone()).unwrap_or_default()
     }
 
     /// What `$` is in filters and transforms: the attributes and `data`, and beside them

@@ -10,6 +10,7 @@ mod excerpt;
 mod headers;
 mod needs;
 mod outcome;
+mod reading;
 mod request;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -23,6 +24,7 @@ pub use excerpt::Excerpt;
 pub use headers::Headers;
 pub use needs::Needs;
 pub use outcome::{Outcome, Reason};
+pub use reading::Reading;
 pub use request::{Evidence, Request, RequestId};
 pub use secret::{NamedSecret, Secret};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

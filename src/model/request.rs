@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{Headers, Timestamp};
+use super::{Headers, Reading, Timestamp};
 
 /// Names one received request: a UUID of version 7 (RFC 9562), so that ids sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,6 +32,9 @@ pub struct Evidence {
     /// The fingerprint of the configuration that was in force.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub configuration: Arc<str>,
+    /// How the body is read as JSON.
+    #[serde(default, skip_serializing_if = "is_json", serialize_with = "write_reading", deserialize_with = "read_reading")]
+    pub reading: Reading,
 }
 
 /// A verified request: the exact bytes, what of the head is kept, and how it was verified. Its `Debug` shows nothing
@@ -56,6 +59,8 @@ pub struct Request {
     pub body: Bytes,
     /// How it was verified.
     pub evidence: Evidence,
+    /// The body as JSON, where it is something else: by [`Evidence::reading`].
+    pub json: Option<Bytes>,
 }
 
 // === impl RequestId ===
@@ -80,9 +85,27 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
+    /// The JSON in which its events' data stand: the body, or what it is read as.
+    #[must_use]
+    pub fn document(&self) -> &Bytes {
+        self.json.as_ref().unwrap_or(&self.body)
+    }
+
     /// The `Content-Type` as sent.
     #[must_use]
     pub fn content_type(&self) -> Option<&str> {
         self.headers.get("content-type")
     }
+}
+
+fn is_json(reading: &Reading) -> bool {
+    *reading == Reading::Json
+}
+
+fn write_reading<S: Serializer>(reading: &Reading, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(reading)
+}
+
+fn read_reading<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Reading, D::Error> {
+    String::deserialize(deserializer).map(|text| Reading::from_text(&text))
 }

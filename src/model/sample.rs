@@ -17,6 +17,7 @@ pub(crate) fn request(body: &str) -> Request {
         headers: Headers::new(),
         body: Bytes::copy_from_slice(body.as_bytes()),
         evidence: Evidence::default(),
+        json: None,
     }
 }
 

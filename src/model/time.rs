@@ -57,6 +57,12 @@ impl Timestamp {
         Self(self.0.saturating_add(by))
     }
 
+    /// The point so long before this one.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// How long after `earlier` this is; zero where it is not after it (a clock can jump back).
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

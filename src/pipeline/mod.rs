@@ -19,14 +19,16 @@ pub mod deliver;
 pub mod enqueue;
 pub mod filter;
 pub mod handshake;
+mod hosts;
 pub mod normalize;
 pub mod receive;
 pub mod respond;
 pub mod transform;
 pub mod verify;
 
+pub use hosts::Hosts;
 pub use receive::Received;
-pub use respond::Reply;
+pub use respond::Answer;
 pub use transform::Payload;
 pub use verify::Verified;
 

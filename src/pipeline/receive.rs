@@ -147,12 +147,14 @@ impl Received {
     #[must_use]
     pub fn scope(&self) -> RequestScope<'_> {
         RequestScope {
+            method: &self.method,
             headers: &self.headers,
             query: &self.query,
             path_params: &self.path_params,
             body: &self.body,
             json: None,
             envelope: None,
+            whole: None,
             data: &self.body,
         }
     }

@@ -1,5 +1,7 @@
 //! What a provider hears after each outcome.
 
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Value, json};
 
 use crate::config::{At, Problem, Problems, file};
@@ -16,11 +18,30 @@ pub struct Respond {
     unavailable: Option<Reply>,
 }
 
-/// A status and a body template.
+/// What is answered after an outcome.
 #[derive(Debug)]
-pub struct Reply {
-    status: Option<u16>,
+struct Reply {
+    fixed: Fixed,
+    headers: HeaderMap,
+    text: Option<String>,
     body: Option<Template>,
+}
+
+/// What of an answer is the same for every request.
+#[derive(Debug)]
+pub(super) struct Fixed {
+    status: Option<u16>,
+}
+
+/// What a provider hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The header fields; among them the content type of the body.
+    pub headers: HeaderMap,
+    /// The body; `None` where there is to be the one that the outcome has by itself.
+    pub body: Option<Bytes>,
 }
 
 /// How a request ended, as far as its answer depends on the provider.
@@ -58,10 +79,9 @@ impl Respond {
         respond
     }
 
-    /// The status and body of an ending; `status` is what it has by itself, `None` the body it has by itself.
-    /// `ids` are the ids of the request's events.
+    /// The answer of an ending; `status` is what it has by itself. `ids` are the ids of the request's events.
     #[must_use]
-    pub fn render(&self, ending: Ending, status: u16, ids: &[&str]) -> (u16, Option<Value>) {
+    pub fn render(&self, ending: Ending, status: u16, ids: &[&str]) -> Answer {
         let reply = match ending {
             Ending::Accepted => &self.accepted,
             Ending::Filtered => self.filtered_or_accepted(),
@@ -70,10 +90,16 @@ impl Respond {
             Ending::Unauthorized => &self.unauthorized,
             Ending::Unavailable => &self.unavailable,
         };
-        let Some(reply) = reply else { return (status, None) };
-        let scope = json!({ "id": ids.first(), "ids": ids, "outcome": ending.as_str() });
-        let body = reply.body(&scope).flatten();
-        (reply.status(status), body.filter(|body| !body.is_null()))
+        let Some(reply) = reply else { return Answer::new(status) };
+        let mut answer = Answer { headers: reply.headers.clone(), ..Answer::new(reply.fixed.status(status)) };
+        if let Some(text) = &reply.text {
+            answer.set_text(text.clone());
+        } else if let Some(template) = &reply.body {
+            let scope = json!({ "id": ids.first(), "ids": ids, "outcome": ending.as_str() });
+            let body = template.render(&scope).ok().flatten();
+            body.filter(|body| !body.is_null()).iter().for_each(|body| answer.set_json(body));
+        }
+        answer
     }
 
     const fn filtered_or_accepted(&self) -> &Option<Reply> {
@@ -135,15 +161,17 @@ impl Ending {
 // === impl Reply ===
 
 impl Reply {
-    /// Compiles an answer.
-    pub fn compile(file: &file::Reply, problems: &mut Problems) -> Self {
-        if let Some(status) = &file.status
-            && !(200..600).contains(&status.value)
-        {
-            problems.push(
-                Problem::error(status.place, format!("{} is not a status", status.value))
-                    .expected("a number from 200 to 599"),
-            );
+    fn compile(file: &At<file::Reply>, problems: &mut Problems) -> Self {
+        let fixed = Fixed::compile(file, problems);
+        let mut headers = HeaderMap::new();
+        for (name, text) in file.headers.iter() {
+            let value = HeaderValue::from_str(text);
+            if value.is_err() {
+                problems.push(Problem::error(text.place, "this is no value of a header").expected("printable text"));
+            }
+            if let Some((name, value)) = Fixed::header_name(name, problems).zip(value.ok()) {
+                headers.append(name, value);
+            }
         }
         let body = file.body.as_ref().and_then(|tree| match Template::compile(&tree.value) {
             Ok(template) => Some(template),
@@ -154,22 +182,75 @@ impl Reply {
                 None
             }
         });
-        Self { status: file.status.as_ref().map(|status| status.value), body }
+        Self { fixed, headers, text: file.text.as_ref().map(|text| text.value.clone()), body }
+    }
+}
+
+// === impl Fixed ===
+
+impl Fixed {
+    /// Compiles what of an answer is the same for every request, and checks what cannot be together.
+    pub(super) fn compile(file: &At<file::Reply>, problems: &mut Problems) -> Self {
+        if let Some(status) = &file.status
+            && !(200..600).contains(&status.value)
+        {
+            problems.push(
+                Problem::error(status.place, format!("{} is not a status", status.value))
+                    .expected("a number from 200 to 599"),
+            );
+        }
+        if let (Some(text), Some(_)) = (&file.text, &file.body) {
+            problems.push(Problem::error(text.place, "an answer has one body").expected("`text`, or `body`"));
+        }
+        Self { status: file.status.as_ref().map(|status| status.value) }
+    }
+
+    /// The name of a header field that an answer may have.
+    pub(super) fn header_name(name: &At<String>, problems: &mut Problems) -> Option<HeaderName> {
+        let parsed = HeaderName::from_bytes(name.as_bytes()).ok();
+        let parsed = parsed.filter(|name| ![header::CONTENT_LENGTH, header::TRANSFER_ENCODING].contains(name));
+        if parsed.is_none() {
+            problems.push(
+                Problem::error(name.place, format!("`{}` is no header of an answer", name.value))
+                    .expected("a header such as `X-Hook-Secret`"),
+            );
+        }
+        parsed
     }
 
     /// The status; `default` where it does not say.
-    #[must_use]
-    pub fn status(&self, default: u16) -> u16 {
+    pub(super) fn status(&self, default: u16) -> u16 {
         self.status.unwrap_or(default)
     }
+}
 
-    /// The body over `root`: `Some(None)` where it has none, `None` where it asks for what is not there.
+// === impl Answer ===
+
+impl Answer {
+    /// An answer of this status that has the body which the outcome has by itself.
     #[must_use]
-    pub fn body(&self, root: &Value) -> Option<Option<Value>> {
-        match &self.body {
-            Some(template) => template.render(root).ok(),
-            None => Some(None),
+    pub fn new(status: u16) -> Self {
+        Self { status, headers: HeaderMap::new(), body: None }
+    }
+
+    /// Makes its body JSON.
+    pub fn set_json(&mut self, body: &Value) {
+        self.set(Bytes::from(body.to_string()), "application/json");
+    }
+
+    /// Makes its body plain text. No text is no body.
+    pub fn set_text(&mut self, text: String) {
+        if text.is_empty() {
+            self.body = Some(Bytes::new());
+        } else {
+            self.set(text.into(), "text/plain; charset=utf-8");
         }
+    }
+
+    /// What the configuration says of the content type stays.
+    fn set(&mut self, body: Bytes, content_type: &'static str) {
+        self.body = Some(body);
+        self.headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
     }
 }
 

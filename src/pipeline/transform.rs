@@ -95,7 +95,7 @@ impl Shape {
     pub fn render(&self, event: &Event) -> Result<Payload, RenderError> {
         let data = match &self.transform {
             Some(transform) => transform.render((&view(event, &transform.needs)).into())?,
-            None => event.request().body.slice_ref(event.data_bytes()),
+            None => event.request().document().slice_ref(event.data_bytes()),
         };
         Ok(match self.format {
             file::Format::Cloudevents => Payload::structured(event.attributes(), &data),

@@ -4,7 +4,8 @@ use crate::config::load::{Given, Section};
 use crate::config::{At, Named, Problem, Problems, file};
 use crate::expr::Choices;
 use crate::model::NamedSecret;
-use crate::pipeline::verify::Verifier;
+use crate::pipeline::handshake::secret_roles;
+use crate::pipeline::verify::{Surroundings, Verifier};
 use crate::providers;
 
 /// The provider that a route names: the user's own of that name before a built-in one.
@@ -30,9 +31,19 @@ pub(super) fn provider<'f>(
     builtin
 }
 
+/// A route's secrets, by what they are for.
+#[derive(Debug, Default)]
+pub(super) struct Secrets {
+    /// Those that verify requests.
+    pub(super) keys: Vec<At<NamedSecret>>,
+    /// Those that the provider asks for by their names, for something else.
+    pub(super) roles: Vec<At<NamedSecret>>,
+}
+
 /// The verifier of a route: its own scheme before its provider's. Never off by omission.
 pub(super) fn verifier(
     route: &At<file::Route>,
+    secrets: &Secrets,
     provider: Option<&file::Provider>,
     own: &Named<At<file::Provider>>,
     public_url: Option<&str>,
@@ -52,14 +63,14 @@ pub(super) fn verifier(
         }
         return None;
     };
-    let secrets = secrets(route, problems)?;
+    let Secrets { keys: secrets, roles } = secrets;
     if secrets.is_empty() && problems.any_error_in(route.place) {
         // The secret may be what could not be read: that it is missing would be a second problem.
         return None;
     }
     let id = event_id(provider);
     let mut found = Problems::new();
-    let verifier = Verifier::compile(auth, &secrets, &id, public_url, &mut found);
+    let verifier = Verifier::compile(auth, secrets, Surroundings { id: &id, public_url, roles }, &mut found);
     let elsewhere = route.provider.as_ref().is_some_and(|name| own.get(name).is_none());
     let place = if route.auth.is_some() { None } else { route.provider.as_ref().map(|name| name.place) };
     problems.extend(found.iter().cloned().map(|problem| match place {
@@ -77,7 +88,11 @@ pub(super) fn verifier(
 }
 
 /// The secrets of a route; `None` where it gives them in a way that leaves nothing to check them by.
-fn secrets(route: &file::Route, problems: &mut Problems) -> Option<Vec<At<NamedSecret>>> {
+pub(super) fn secrets(
+    route: &file::Route,
+    provider: Option<&file::Provider>,
+    problems: &mut Problems,
+) -> Option<Secrets> {
     if let (Some(_), Some(several)) = (&route.secret, &route.secrets) {
         problems
             .push(Problem::error(several.place, "the route has both `secret` and `secrets`").expected("one of them"));
@@ -93,7 +108,13 @@ fn secrets(route: &file::Route, problems: &mut Problems) -> Option<Vec<At<NamedS
     for (name, secret) in route.secrets.iter().flat_map(|secrets| secrets.value.iter()) {
         all.push(At::new(NamedSecret::new(name.value.as_str(), secret.value.clone()), secret.place));
     }
-    Some(all)
+    let mut roles = provider.map(secret_roles).unwrap_or_default();
+    let auth = route.auth.as_ref().or_else(|| provider.map(|provider| &provider.auth)).map(|auth| &auth.value);
+    if let Some(file::Auth::Jwt(file::Jwt { keys: Some(At { value: file::JwtKeys::Plaid(_), .. }), .. })) = auth {
+        roles.extend(["client_id", "secret"]);
+    }
+    let (roles, keys) = all.into_iter().partition(|secret| roles.contains(&*secret.value.name));
+    Some(Secrets { keys, roles })
 }
 
 /// Where the provider's event id is, for `{id}` in signed content. What is wrong with it is the normalizer's to say.

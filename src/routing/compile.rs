@@ -13,10 +13,10 @@ use super::{Settings, auth, order, parameters};
 use crate::config::load::{Given, Section};
 use crate::config::{At, Problem, Problems, file};
 use crate::expr::Needs;
-use crate::model::Lane;
+use crate::model::{Lane, NamedSecret, Secret};
 use crate::pipeline::deliver::Target;
 use crate::pipeline::filter::{Filter, LaneWants, Wants};
-use crate::pipeline::handshake::Handshakes;
+use crate::pipeline::handshake::{self, Handshakes};
 use crate::pipeline::normalize::Normalizer;
 use crate::pipeline::respond::Respond;
 use crate::pipeline::transform::Shape;
@@ -130,12 +130,22 @@ impl Compiler<'_> {
     ) -> Option<Route> {
         let provider = auth::provider(file, &self.file.providers, self.given, problems);
         parameters::check(file, provider, problems);
-        let verifier = auth::verifier(file, provider, &self.file.providers, self.public_url.as_deref(), problems);
+        let secrets = auth::secrets(file, provider, problems);
+        let public_url = self.public_url.as_deref();
+        let verifier = secrets.as_ref().and_then(|secrets| {
+            auth::verifier(file, secrets, provider, &self.file.providers, public_url, problems)
+        });
         let credentials = auth::credentials(verifier.as_ref());
         let provider_name = file.provider.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
         let map = provider.and_then(|provider| provider.event.as_ref()).map(|event| (provider_name, event));
         let normalizer = Normalizer::compile(name, map, &credentials, problems);
-        let handshakes = provider.map(|provider| Handshakes::compile(&provider.handshake, problems));
+        let handshakes = match provider {
+            Some(provider) => secrets.as_ref().map(|auth::Secrets { keys, roles }| {
+                let surroundings = handshake::Surroundings { secrets: keys, roles, public_url };
+                Handshakes::compile(&provider.handshake, surroundings, problems)
+            }),
+            None => Some(Handshakes::cloudevents()),
+        };
         let respond = provider.map(|provider| Respond::compile(&provider.respond, problems));
         let wants = Wants::new(Filter::compile(file.filter.as_ref(), None, problems), lanes);
         needs.add(wants.needs());
@@ -321,7 +331,12 @@ fn check_providers(file: &file::ConfigFile, problems: &mut Problems) {
     for (name, provider) in file.providers.iter() {
         let map = provider.event.as_ref().map(|event| (name.value.as_str(), event));
         Normalizer::compile(&name.value.as_str().into(), map, &[], problems);
-        Handshakes::compile(&provider.handshake, problems);
+        // What a route gives is not here to be missed.
+        let given = |name: &str| At::nowhere(NamedSecret::new(name, Secret::new("00".repeat(32))));
+        let roles: Vec<_> = handshake::secret_roles(provider).into_iter().map(given).collect();
+        let surroundings =
+            handshake::Surroundings { secrets: &[given("main")], roles: &roles, public_url: Some("https://any.example") };
+        Handshakes::compile(&provider.handshake, surroundings, problems);
         Respond::compile(&provider.respond, problems);
     }
 }

@@ -45,14 +45,24 @@ fn lacking<'f>(route: &file::Route, text: &'f str) -> impl Iterator<Item = &'f s
 
 fn of_auth(auth: &At<file::Auth>) -> Vec<&At<String>> {
     match &auth.value {
-        file::Auth::None | file::Auth::Basic(_) => Vec::new(),
+        file::Auth::None | file::Auth::Basic(_) | file::Auth::Sns(_) => Vec::new(),
         file::Auth::Token(token) => vec![&token.from],
         file::Auth::Jwt(jwt) => jwt.from.iter().collect(),
-        file::Auth::Hmac(hmac) => {
-            let time = hmac.timestamp.as_ref().map(|timestamp| &timestamp.from);
-            hmac.signature.from.as_slice().iter().chain(time).chain(&hmac.content).collect()
-        }
+        file::Auth::Hmac(hmac) => of_signed(&hmac.signature, &hmac.timestamp, hmac.content.as_ref()),
+        file::Auth::KeyedHash(hash) => of_signed(&hash.signature, &hash.timestamp, Some(&hash.content)),
+        file::Auth::Ed25519(key) => of_signed(&key.signature, &key.timestamp, key.content.as_ref()),
+        file::Auth::EcdsaP256(key) => of_signed(&key.signature, &key.timestamp, key.content.as_ref()),
+        file::Auth::Rsa(key) => of_signed(&key.signature, &key.timestamp, key.content.as_ref()),
     }
+}
+
+fn of_signed<'f>(
+    signature: &'f file::Signature,
+    timestamp: &'f Option<At<file::TimestampRule>>,
+    content: Option<&'f At<String>>,
+) -> Vec<&'f At<String>> {
+    let time = timestamp.as_ref().map(|timestamp| &timestamp.from);
+    signature.from.as_slice().iter().chain(time).chain(content).collect()
 }
 
 fn of_handshakes(provider: &file::Provider) -> impl Iterator<Item = &str> {

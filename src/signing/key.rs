@@ -25,8 +25,13 @@ pub struct KeyRule {
 impl KeyRule {
     /// `place` is that of what the key belongs to: `strip_prefix` has none of its own.
     pub fn compile(file: &file::Key, place: Place, problems: &mut Problems) -> Option<Self> {
+        Self::compile_or(file, Encoding::Text, place, problems)
+    }
+
+    /// The same where another encoding than text is meant if none is named.
+    pub fn compile_or(file: &file::Key, default: Encoding, place: Place, problems: &mut Problems) -> Option<Self> {
         let (encodings, place) = match &file.encoding {
-            None => (vec![Encoding::Text], place),
+            None => (vec![default], place),
             Some(At { value: OneOrMany::One(one), place }) => (vec![*one], *place),
             Some(At { value: OneOrMany::Many(many), place }) => (many.clone(), *place),
         };
@@ -60,6 +65,13 @@ impl KeyRule {
             problems.push(self.unreadable(secret, text.is_empty()));
         }
         keys
+    }
+
+    /// The encodings as the file names them.
+    #[must_use]
+    pub fn encodings(&self) -> String {
+        let names: Vec<&str> = self.encodings.iter().map(|encoding| name(*encoding)).collect();
+        names.join(" or ")
     }
 
     fn unreadable(&self, secret: &At<NamedSecret>, only_prefix: bool) -> Problem {

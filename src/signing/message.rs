@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use http::Method;
-
 use super::SigningError;
 use crate::config::{At, Problem, Problems};
 use crate::expr::{RequestScope, Selected, Selector};
@@ -11,8 +9,6 @@ use crate::expr::{RequestScope, Selected, Selector};
 /// A request as the schemes look at it.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
-    /// The method.
-    pub method: &'a Method,
     /// As sent, without the query.
     pub path: &'a str,
     /// The rest of it. Its `json` is the parsed body, where the scheme needs it and it is JSON.

@@ -6,18 +6,24 @@
 mod content;
 mod encoding;
 mod form;
+mod hash;
 mod key;
 mod mac;
 mod message;
+mod private;
+mod public;
 mod secrets;
 mod time;
 
-pub use content::{Content, Context};
+pub use content::{Content, Context, Fill, Holes};
 pub use encoding::{decode, encode};
 pub use form::{Form, Item};
+pub use hash::digest;
 pub use key::{KeyBytes, KeyRule, mac_keys};
 pub use mac::MacKey;
 pub use message::{Message, compile_selector};
+pub use private::PrivateKey;
+pub use public::{PublicKey, PublicScheme};
 pub use secrets::usable;
 pub use time::{parse_time, write_time};
 

@@ -19,7 +19,7 @@ pub(super) fn event(record: &EventRecord) -> Value {
 
 /// The request that an event came in.
 pub(super) fn received(request: &Request) -> Value {
-    let Request { id, received_at, method, path, query, path_params: _, headers: _, body, evidence } = request;
+    let Request { id, received_at, method, path, query, path_params: _, headers: _, body, evidence, json: _ } = request;
     json!({
         "request": id.to_string(),
         "at": time(*received_at),
@@ -38,7 +38,7 @@ fn headers(headers: &Headers) -> Value {
 }
 
 fn evidence(evidence: &Evidence) -> Value {
-    let Evidence { scheme, secret, skew_ms, attempt, configuration } = evidence;
+    let Evidence { scheme, secret, skew_ms, attempt, configuration, reading: _ } = evidence;
     let configuration = Some(configuration).filter(|fingerprint| !fingerprint.is_empty());
     json!({
         "scheme": scheme, "secret": secret, "skew_ms": skew_ms, "attempt": attempt, "configuration": configuration,

@@ -5,9 +5,13 @@
 
 mod auth;
 mod destination;
+mod event;
+mod handshake;
+mod jwt;
 mod outbound;
 mod provider;
 mod route;
+mod signed;
 
 use serde::Deserialize;
 
@@ -15,14 +19,20 @@ use super::decode::every;
 use super::{At, ByteSize, Named, Span};
 use crate::model::Secret;
 
-pub use auth::{
-    Auth, Basic, Claims, Encoding, HashFunction, Hmac, Jwt, JwtAlgorithm, Key, Signature, SignatureList,
-    TimestampFormat, TimestampRule, Token,
-};
+pub use auth::{Auth, Basic, Sns, Token};
 pub use destination::{Breaker, BreakerSettings, Destination, DestinationAuth, Format, Off, Retry};
+pub use event::{BodyForm, Choice, EventMap};
+pub use handshake::{
+    Confirm, Expectation, Handshake, HandshakeMoment, HandshakeSign, Reply, ReplyEd25519, ReplyHmac, Respond,
+};
+pub use jwt::{Claims, ClaimedHash, Jwt, JwtAlgorithm, JwtKeys, PlaidKeys};
 pub use outbound::{AuthStyle, OAuth2, Sign, SignHmac, SignSignature, SignTimestamp, StandardWebhooks, Tls};
-pub use provider::{About, Choice, EventMap, Expectation, Handshake, HandshakeMoment, Provider, Reply, Respond};
+pub use provider::{About, Provider};
 pub use route::{Delivery, Filter, FilterBlock, OnDeadLetter, Route, Window};
+pub use signed::{
+    BodyHash, Certificate, EcdsaFormat, EcdsaP256, Ed25519, Encoding, HashFunction, Hmac, Key, KeyedHash, Padding,
+    Ports, Rsa, Signature, SignatureList, TimestampFormat, TimestampRule, UrlRule,
+};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]

@@ -12,7 +12,9 @@ use crate::config::file::{Encoding, HashFunction, OneOrMany, TimestampFormat};
 use crate::config::{At, Named, Place, Problem, Problems, file};
 use crate::expr::{Choices, JsonRef, RequestScope};
 use crate::model::{NamedSecret, Secret, Timestamp};
-use crate::signing::{self, Content, Context, Form, MacKey, Message, SigningError, mac_keys, write_time};
+use crate::signing::{
+    self, Content, Context, Fill, Form, Holes, MacKey, Message, SigningError, mac_keys, write_time,
+};
 
 /// How a destination's requests are signed.
 #[derive(Debug)]
@@ -99,16 +101,18 @@ impl Signer {
             if self.content.needs_json() { serde_json::from_slice(&request.body).ok() } else { None };
         let json = json.as_ref().map(JsonRef::from);
         let scope = RequestScope {
+            method: &request.method,
             headers: &request.headers,
             query: request.url.query().unwrap_or_default(),
             path_params: &[],
             body: &request.body,
             json,
             envelope: json,
+            whole: json,
             data: &request.body,
         };
-        let message = Message { method: &request.method, path: request.url.path(), scope };
-        let parts = self.content.parts(&message, time)?;
+        let message = Message { path: request.url.path(), scope };
+        let parts = self.content.parts(&message, Fill { time, ..Fill::default() })?;
         Ok(self.keys.iter().map(|key| key.tag(&parts)).collect())
     }
 
@@ -239,8 +243,9 @@ fn content(file: &file::SignHmac, place: Place, origin: &str, problems: &mut Pro
     }
     // The delivery's id, which each request has.
     let id = Choices::none().or_select(&format!("header:{IDEMPOTENCY_KEY}")).unwrap_or(Choices::none());
-    let context = Context { place, id: &id, public_url: Some(origin) };
-    Content::compile(text, &context, file.timestamp.is_some(), problems)
+    let holes = Holes { timestamp: file.timestamp.is_some(), ..Holes::default() };
+    let context = Context { place, id: &id, public_url: Some(origin), url: None, holes };
+    Content::compile(text, &context, problems)
 }
 
 fn signature_header(to: &At<String>, problems: &mut Problems) -> Option<HeaderName> {

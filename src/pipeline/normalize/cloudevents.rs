@@ -69,7 +69,7 @@ impl Open {
                 self.binary(received).map(|draft| vec![draft])
             }
             Media::Json | Media::Unsaid => self.plain(received).map(|draft| vec![draft]),
-            Media::Careless | Media::Other => Err(NotAnEvent::MediaType),
+            Media::Careless | Media::Text | Media::Lines | Media::Other => Err(NotAnEvent::MediaType),
         }
     }
 

@@ -7,17 +7,19 @@ use std::sync::Arc;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::media::Media;
+use super::forms::Forms;
 use super::spans::Spans;
 use super::{Draft, Kept, MAX_EVENTS, NotAnEvent, attributes, parse, with_data};
 use crate::config::{At, Problem, Problems, file};
 use crate::expr::{Choices, JsonRef, Needs, Pruned, Query, RequestScope, Step};
+use crate::model::Reading;
 use crate::pipeline::Received;
 
 /// A provider's `event:`, compiled.
 #[derive(Debug)]
 pub(super) struct Mapping {
-    batch: Option<Named<Query>>,
+    forms: Forms,
+    batch: Vec<Named<Query>>,
     split: Vec<Named<Query>>,
     kind: Named<Choices>,
     id: Option<Named<Choices>>,
@@ -56,6 +58,15 @@ struct Element<'v> {
     path: Vec<Step>,
 }
 
+/// Where events are read from.
+#[derive(Clone, Copy)]
+struct Source<'v> {
+    received: &'v Received,
+    /// The body, or what it is read as.
+    document: &'v [u8],
+    whole: JsonRef<'v>,
+}
+
 // === impl Mapping ===
 
 impl Mapping {
@@ -75,7 +86,8 @@ impl Mapping {
             }
         }
         let mut mapping = Self {
-            batch: map.batch.as_ref().and_then(|text| query(text, problems)),
+            forms: Forms::compile(map.body.as_ref(), problems),
+            batch: queries(&map.batch, problems),
             split: queries(&map.split, problems),
             kind: choices(Some(&map.kind), problems),
             id: map.id.as_ref().map(|id| choices(Some(id), problems)),
@@ -95,24 +107,27 @@ impl Mapping {
         self.attempt.choose(&received.scope()).ok().flatten()?.trim().parse().ok()
     }
 
-    /// The events of a request.
-    pub(super) fn read(&self, received: &Received) -> Result<Vec<Draft>, NotAnEvent> {
-        if Media::of(&received.headers)? == Media::Other {
-            return Err(NotAnEvent::MediaType);
-        }
+    /// How the body of a request is read.
+    pub(super) fn body(&self, received: &Received) -> Result<Reading, NotAnEvent> {
+        self.forms.reading(received)
+    }
+
+    /// The events of a request, in its body or what that is read as.
+    pub(super) fn read(&self, received: &Received, document: &[u8]) -> Result<Vec<Draft>, NotAnEvent> {
         if let Some(single) = &self.single
-            && let Some(read) = single.needs.read(&received.body)
+            && let Some(read) = single.needs.read(document)
         {
-            return Ok(vec![self.read_single(single, read, received)?]);
+            return Ok(vec![self.read_single(single, read, received, document)?]);
         }
-        let body = parse(&received.body)?;
-        let mut spans = Spans::over(&received.body).ok_or(NotAnEvent::NotJson { line: 1, column: 0 })?;
+        let body = parse(document)?;
+        let mut spans = Spans::over(document).ok_or(NotAnEvent::NotJson { line: 1, column: 0 })?;
+        let source = Source { received, document, whole: (&body).into() };
         let elements = self.elements(&body)?;
-        elements.iter().map(|element| self.element(element, received, &mut spans)).collect()
+        elements.iter().map(|element| self.element(element, source, &mut spans)).collect()
     }
 
     fn single(&self) -> Option<Single> {
-        if self.batch.is_some() || !self.split.is_empty() {
+        if !self.batch.is_empty() || !self.split.is_empty() {
             return None;
         }
         let mut needs = Needs::nothing();
@@ -137,7 +152,13 @@ impl Mapping {
         kept.extend(self.data.iter().map(|query| with_data(document, &needs.within(&query.compiled))));
     }
 
-    fn read_single(&self, single: &Single, read: Pruned<'_>, received: &Received) -> Result<Draft, NotAnEvent> {
+    fn read_single(
+        &self,
+        single: &Single,
+        read: Pruned<'_>,
+        received: &Received,
+        document: &[u8],
+    ) -> Result<Draft, NotAnEvent> {
         self.check_required(read.json())?;
         let place = |mark: usize| read.marks.get(mark).cloned().flatten();
         let mut paths = self.data.iter().zip(&single.marks).enumerate();
@@ -147,7 +168,8 @@ impl Mapping {
             None if self.data.is_empty() => (0, None, read.range.clone()),
             None => return Err(self.no_data()),
         };
-        let draft = self.draft(read.json(), read.json(), received, data, || Some(read.range.clone()))?;
+        let source = Source { received, document, whole: read.json() };
+        let draft = self.draft(read.json(), read.json(), source, data, || Some(read.range.clone()))?;
         let kept = single.kept.get(path).map(|needs| Kept {
             needs: Arc::clone(needs),
             data: match query {
@@ -178,12 +200,13 @@ impl Mapping {
 
     fn envelopes<'v>(&self, body: &'v Value) -> Result<Vec<(&'v Value, Vec<Step>)>, NotAnEvent> {
         let whole = vec![(body, Vec::new())];
-        let Some(batch) = &self.batch else { return Ok(whole) };
-        let found = batch.compiled.locate(body)?;
-        if found.is_empty() {
-            return Ok(whole);
+        for batch in &self.batch {
+            let found = batch.compiled.locate(body)?;
+            if !found.is_empty() {
+                return Ok(found.into_iter().map(|found| (found.value, found.path)).collect());
+            }
         }
-        Ok(found.into_iter().map(|found| (found.value, found.path)).collect())
+        Ok(whole)
     }
 
     fn split<'v>(&self, envelope: &'v Value, path: &[Step], elements: &mut Vec<Element<'v>>) -> Result<(), NotAnEvent> {
@@ -203,10 +226,10 @@ impl Mapping {
         Err(NotAnEvent::NoEvents { looked_at: texts(&self.split) })
     }
 
-    fn element(&self, element: &Element<'_>, received: &Received, spans: &mut Spans<'_>) -> Result<Draft, NotAnEvent> {
+    fn element(&self, element: &Element<'_>, source: Source<'_>, spans: &mut Spans<'_>) -> Result<Draft, NotAnEvent> {
         self.check_required(element.value.into())?;
         let data = spans.range(&self.data(element)?).unwrap_or_default();
-        self.draft(element.value.into(), element.envelope.into(), received, data, || spans.range(&element.path))
+        self.draft(element.value.into(), element.envelope.into(), source, data, || spans.range(&element.path))
     }
 
     fn check_required(&self, element: JsonRef<'_>) -> Result<(), NotAnEvent> {
@@ -223,20 +246,21 @@ impl Mapping {
         &self,
         element: JsonRef<'_>,
         envelope: JsonRef<'_>,
-        received: &Received,
+        source: Source<'_>,
         data: Range<usize>,
         place: impl FnOnce() -> Option<Range<usize>>,
     ) -> Result<Draft, NotAnEvent> {
         let scope = RequestScope {
             json: Some(element),
             envelope: Some(envelope),
-            data: received.body.get(data.clone()).unwrap_or_default(),
-            ..received.scope()
+            whole: Some(source.whole),
+            data: source.document.get(data.clone()).unwrap_or_default(),
+            ..source.received.scope()
         };
         let kind = require("type", &self.kind, &scope)?;
         let id = match &self.id {
             Some(id) => require("id", id, &scope)?.into(),
-            None => self.default_id(&kind, received, place()),
+            None => self.default_id(&kind, source, place()),
         };
         let text = |choices: &Choices| choices.choose(&scope);
         Ok(Draft {
@@ -267,14 +291,14 @@ impl Mapping {
     }
 
     /// All of the element counts, not what becomes its data alone: two that differ must not be taken for one.
-    fn default_id(&self, kind: &str, received: &Received, element: Option<Range<usize>>) -> Box<str> {
-        if self.split.is_empty() && self.batch.is_none() {
-            return hex::encode(Sha256::digest(&received.body)).into();
+    fn default_id(&self, kind: &str, source: Source<'_>, element: Option<Range<usize>>) -> Box<str> {
+        if self.split.is_empty() && self.batch.is_empty() {
+            return hex::encode(Sha256::digest(&source.received.body)).into();
         }
         let mut hash = Sha256::new();
         hash.update(kind.as_bytes());
         hash.update(b"\n");
-        hash.update(element.and_then(|range| received.body.get(range)).unwrap_or_default());
+        hash.update(element.and_then(|range| source.document.get(range)).unwrap_or_default());
         hex::encode(hash.finalize()).into()
     }
 }

@@ -15,8 +15,12 @@ pub(super) enum Media {
     CloudEvent,
     /// `application/cloudevents-batch+json`.
     CloudEventBatch,
-    /// What HTTP clients put in by themselves when they are given text, whatever it is.
+    /// What HTTP clients put in by themselves when they are given text, whatever it is. It may be a form.
     Careless,
+    /// `text/plain`.
+    Text,
+    /// A JSON text a line.
+    Lines,
     /// Anything else.
     Other,
 }
@@ -46,6 +50,8 @@ impl Media {
             "application/cloudevents-batch+json" => Self::CloudEventBatch,
             "application/json" | "text/json" => Self::Json,
             "application/x-www-form-urlencoded" | "application/octet-stream" => Self::Careless,
+            "text/plain" => Self::Text,
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => Self::Lines,
             other if other.ends_with("+json") => Self::Json,
             _ => Self::Other,
         })

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod cloudevents;
+mod forms;
 mod mapped;
 mod media;
 mod spans;
@@ -16,7 +17,7 @@ use self::cloudevents::Open;
 use self::mapped::Mapping;
 use crate::config::{At, Problems, file};
 use crate::expr::{EvalError, Needs, kept};
-use crate::model::{Attributes, Event, Evidence, Excerpt, Headers, Request, RequestId};
+use crate::model::{Attributes, Event, Evidence, Excerpt, Headers, Reading as BodyReading, Request, RequestId};
 use crate::pipeline::{Received, Verified};
 
 /// Where in a route's requests its events are, compiled.
@@ -176,8 +177,15 @@ impl Normalizer {
         id: RequestId,
         configuration: &Arc<str>,
     ) -> Result<Normalized, NotAnEvent> {
+        let body = match &self.reading {
+            Reading::Mapped(mapping) => mapping.body(verified.received())?,
+            Reading::Open(_) => BodyReading::Json,
+        };
+        let json = body.json(&verified.received().body);
         let drafts = match &self.reading {
-            Reading::Mapped(mapping) => mapping.read(verified.received())?,
+            Reading::Mapped(mapping) => {
+                mapping.read(verified.received(), json.as_deref().unwrap_or(&verified.received().body))?
+            }
             Reading::Open(open) => open.read(verified.received())?,
         };
         let (received, evidence) = verified.into_parts();
@@ -185,13 +193,13 @@ impl Normalizer {
             Reading::Mapped(mapping) => mapping.attempt(&received),
             Reading::Open(_) => None,
         };
-        let evidence = Evidence { attempt, configuration: Arc::clone(configuration), ..evidence };
+        let evidence = Evidence { attempt, configuration: Arc::clone(configuration), reading: body, ..evidence };
         let head = head_bytes(&received);
         let limit = most_events(head + received.query.len());
         if drafts.len() > limit {
             return Err(NotAnEvent::TooManyEvents { limit });
         }
-        let request = Arc::new(self.keep(received, head, evidence, id));
+        let request = Arc::new(Request { json, ..self.keep(received, head, evidence, id) });
         let events = drafts.into_iter().map(|draft| self.occurrence(draft, &request)).collect();
         Ok(Normalized { request, events })
     }
@@ -215,6 +223,7 @@ impl Normalizer {
             headers,
             body: received.body,
             evidence,
+            json: None,
         }
     }
 

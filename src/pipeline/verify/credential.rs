@@ -65,8 +65,12 @@ impl Credential {
 
     /// Puts a credential where [`Self::read`] finds it.
     pub(super) fn write(&self, request: &mut Unsigned, credential: &str) -> Result<(), SignError> {
-        let header = self.header().ok_or(SignError::NoPlace)?;
-        request.set(header, &format!("{}{credential}", self.prefix))
+        request.put(&self.from, &format!("{}{credential}", self.prefix))
+    }
+
+    /// The member of the body that it is, if it is one.
+    pub(super) fn body_path(&self) -> Option<Vec<&str>> {
+        self.from.body_member()
     }
 
     /// The header that carries it, if one does.

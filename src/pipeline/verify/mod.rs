@@ -6,14 +6,22 @@
 //! secret matched, and how far the sender's clock is from ours.
 
 mod basic;
+mod body;
+mod body_hash;
+mod compile;
 mod credential;
+mod each;
 mod expected;
-mod hmac;
+mod fetched;
 mod jwt;
+mod keys;
 mod prefix;
 mod rejection;
 mod sign;
 mod signature;
+mod signed;
+mod simulator;
+mod sns;
 mod timestamp;
 mod token;
 
@@ -22,15 +30,18 @@ use std::sync::Arc;
 use http::HeaderName;
 use serde_json::Value;
 
+pub use self::compile::Surroundings;
+pub use self::fetched::{KeyRequest, Wanted};
 pub use self::rejection::Rejection;
 pub use self::sign::{SignError, Unsigned};
+pub use self::simulator::{Simulator, Tampering};
 
 use self::credential::Credential;
-use crate::config::{At, Problem, Problems, file};
-use crate::expr::{Choices, JsonRef, RequestScope};
+use self::fetched::Source;
+use crate::expr::{JsonRef, RequestScope};
 use crate::model::{Evidence, NamedSecret, Timestamp};
 use crate::pipeline::Received;
-use crate::signing::{self, Message};
+use crate::signing::Message;
 
 /// A request that was verified, and how.
 #[derive(Debug)]
@@ -54,8 +65,10 @@ enum Scheme {
     None,
     Token(token::Token),
     Basic(basic::Basic),
-    Hmac(hmac::Hmac),
-    Jwt(jwt::Jwt),
+    /// With the scheme's word.
+    Signed(&'static str, Box<signed::Signed>),
+    Sns(Box<sns::Sns>),
+    Jwt(Box<jwt::Jwt>),
 }
 
 /// What a scheme found out about a request that it believes.
@@ -90,45 +103,13 @@ impl Verified {
 // === impl Verifier ===
 
 impl Verifier {
-    /// Compiles a scheme with a route's secrets. `id` is where the provider's event id is, for `{id}` in the
-    /// signed content; `public_url` is the address that the provider was given, for `{url}`.
-    ///
-    /// What is wrong is added to `problems`, each at its place; `None` where any of it is an error. No
-    /// problem quotes a secret.
-    pub fn compile(
-        auth: &At<file::Auth>,
-        secrets: &[At<NamedSecret>],
-        id: &Choices,
-        public_url: Option<&str>,
-        problems: &mut Problems,
-    ) -> Option<Self> {
-        let secrets_usable = check_secrets(auth, secrets, problems);
-        let context = signing::Context { place: auth.place, id, public_url };
-        let scheme = match &auth.value {
-            file::Auth::None => Some(Scheme::None),
-            file::Auth::Token(token) => token::Token::compile(token, secrets, problems).map(Scheme::Token),
-            file::Auth::Basic(basic) => basic::Basic::compile(basic, secrets, problems).map(Scheme::Basic),
-            file::Auth::Hmac(hmac) => hmac::Hmac::compile(hmac, secrets, &context, problems).map(Scheme::Hmac),
-            file::Auth::Jwt(jwt) => jwt::Jwt::compile(jwt, secrets, problems).map(Scheme::Jwt),
-        };
-        let scheme = scheme.filter(|_| secrets_usable)?;
-        let secret_names = match scheme {
-            Scheme::None => Vec::new(),
-            _ => secrets.iter().map(|secret| Arc::clone(&secret.name)).collect(),
-        };
-        let credential_headers = scheme.credential_header().into_iter().collect();
-        let first_secret = secrets.first().map(|secret| secret.value.clone());
-        Some(Self { scheme, secret_names, credential_headers, first_secret })
-    }
-
     /// Verifies a request as of `now`. What comes out is as it came in, but for a credential in the query,
     /// which is masked: the query is kept with each event.
     ///
     /// # Errors
     /// Where it is not verified, with the reason.
     pub fn verify(&self, mut received: Received, now: Timestamp) -> Result<Verified, Rejection> {
-        let json: Option<Value> =
-            if self.scheme.needs_json() { serde_json::from_slice(&received.body).ok() } else { None };
+        let json = self.json(&received);
         let proof = self.scheme.prove(&message(&received, json.as_ref()), now)?;
         let evidence = Evidence {
             scheme: self.scheme().into(),
@@ -140,6 +121,34 @@ impl Verifier {
             credential.mask(&mut received);
         }
         Ok(Verified { received, evidence })
+    }
+
+    /// The key that is to be fetched before the request can be judged: it is not in the configuration, and not known yet.
+    /// `None` also where the request names none that would be asked for: then it is refused without.
+    #[must_use]
+    pub fn lacks(&self, received: &Received, now: Timestamp) -> Option<Wanted> {
+        self.scheme.source()?;
+        let json = self.json(received);
+        self.scheme.wanted(&message(received, json.as_ref()), now).ok().flatten()
+    }
+
+    /// Whether one more key may be asked for, which then is counted: who invents names wears out a budget.
+    #[must_use]
+    pub fn may_ask(&self, now: Timestamp) -> bool {
+        self.scheme.source().is_some_and(|source| source.may_ask(now))
+    }
+
+    /// Takes in what came back; `None` where nothing did.
+    pub fn learn(&self, wanted: &Wanted, answer: Option<&[u8]>, now: Timestamp) {
+        if let Some(source) = self.scheme.source() {
+            source.learn(wanted, answer, now);
+        }
+    }
+
+    /// Held by whoever fetches, so that others who want the same wait for it. `None` where nothing is fetched.
+    #[must_use]
+    pub fn fetching(&self) -> Option<&tokio::sync::Mutex<()>> {
+        self.scheme.source().map(|source| &source.gate)
     }
 
     /// The header fields that carry a credential under this scheme: they are never stored. A signature is
@@ -156,7 +165,8 @@ impl Verifier {
             Scheme::None => "none",
             Scheme::Token(_) => "token",
             Scheme::Basic(_) => "basic",
-            Scheme::Hmac(_) => "hmac",
+            Scheme::Signed(name, _) => name,
+            Scheme::Sns(_) => "sns",
             Scheme::Jwt(_) => "jwt",
         }
     }
@@ -164,6 +174,10 @@ impl Verifier {
     /// The names of the secrets, in the order of the file; none under `auth: none`.
     pub fn secret_names(&self) -> impl Iterator<Item = &str> {
         self.secret_names.iter().map(AsRef::as_ref)
+    }
+
+    fn json(&self, received: &Received) -> Option<Value> {
+        if self.scheme.needs_json() { serde_json::from_slice(&received.body).ok() } else { None }
     }
 }
 
@@ -173,7 +187,9 @@ impl Scheme {
     /// Whether the body has to be parsed before it can be verified.
     fn needs_json(&self) -> bool {
         match self {
-            Self::Hmac(hmac) => hmac.needs_json(),
+            Self::Signed(_, signed) => signed.needs_json(),
+            Self::Sns(_) => true,
+            Self::Token(token) => token.needs_json(),
             _ => self.credential().is_some_and(Credential::needs_json),
         }
     }
@@ -183,15 +199,35 @@ impl Scheme {
             Self::None => Ok(Proof { secret: None, signed_at: None }),
             Self::Token(token) => token.prove(message),
             Self::Basic(basic) => basic.prove(message),
-            Self::Hmac(hmac) => hmac.prove(message, now),
+            Self::Signed(_, signed) => signed.prove(message, now),
+            Self::Sns(sns) => sns.prove(message),
             Self::Jwt(jwt) => jwt.prove(message, now),
+        }
+    }
+
+    fn wanted(&self, message: &Message<'_>, now: Timestamp) -> Result<Option<Wanted>, Rejection> {
+        match self {
+            Self::Signed(_, signed) => signed.wanted(message, now),
+            Self::Sns(sns) => sns.wanted(message, now),
+            Self::Jwt(jwt) => jwt.wanted(message, now),
+            Self::None | Self::Token(_) | Self::Basic(_) => Ok(None),
+        }
+    }
+
+    /// Where its keys are fetched from, if they are.
+    fn source(&self) -> Option<&Source> {
+        match self {
+            Self::Signed(_, signed) => signed.source(),
+            Self::Sns(sns) => Some(sns.source()),
+            Self::Jwt(jwt) => jwt.source(),
+            Self::None | Self::Token(_) | Self::Basic(_) => None,
         }
     }
 
     /// Where the scheme's credential is, if it has one whose place can be chosen.
     const fn credential(&self) -> Option<&Credential> {
         match self {
-            Self::None | Self::Basic(_) | Self::Hmac(_) => None,
+            Self::None | Self::Basic(_) | Self::Signed(..) | Self::Sns(_) => None,
             Self::Token(token) => Some(&token.credential),
             Self::Jwt(jwt) => Some(&jwt.credential),
         }
@@ -208,26 +244,8 @@ impl Scheme {
 /// A received request as the schemes look at it. `json` is the parsed body, where the scheme needs it and it is JSON.
 fn message<'a>(received: &'a Received, json: Option<&'a Value>) -> Message<'a> {
     let json = json.map(JsonRef::from);
-    let scope = RequestScope { json, envelope: json, ..received.scope() };
-    Message { method: &received.method, path: &received.path, scope }
-}
-
-/// Whether there are the secrets that the scheme needs, each usable at all.
-fn check_secrets(auth: &At<file::Auth>, secrets: &[At<NamedSecret>], problems: &mut Problems) -> bool {
-    if matches!(auth.value, file::Auth::None) {
-        problems.extend(secrets.first().map(|secret| {
-            Problem::warning(secret.place, "a secret is given, but `auth: none` believes whoever sends")
-                .expected("no secret, or a scheme that uses it")
-        }));
-        return true;
-    }
-    if secrets.is_empty() {
-        problems.push(
-            Problem::error(auth.place, "this auth scheme needs a secret")
-                .expected("`secret` or `secrets` in the route"),
-        );
-    }
-    signing::usable(secrets, problems) && !secrets.is_empty()
+    let scope = RequestScope { json, envelope: json, whole: json, ..received.scope() };
+    Message { path: &received.path, scope }
 }
 
 #[cfg(test)]

@@ -25,6 +25,12 @@ pub enum Rejection {
     IncompleteContent,
     /// The token's `alg` is none of those that are taken.
     WrongAlgorithm,
+    /// The key is said to be somewhere that is not believed.
+    ForeignKey,
+    /// There is no key of the name that the request gives.
+    UnknownKey,
+    /// The key could not be fetched.
+    KeyUnavailable,
     /// It is well-formed, and right for none of the secrets.
     Mismatch,
     /// Signed by a known secret, but longer ago than `tolerance`.
@@ -43,7 +49,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// Every rejection, for a metric that shows its zeroes.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Missing,
         Self::Several,
         Self::Malformed,
@@ -51,6 +57,9 @@ impl Rejection {
         Self::MalformedTimestamp,
         Self::IncompleteContent,
         Self::WrongAlgorithm,
+        Self::ForeignKey,
+        Self::UnknownKey,
+        Self::KeyUnavailable,
         Self::Mismatch,
         Self::Stale,
         Self::TooFarAhead,
@@ -70,6 +79,9 @@ impl Rejection {
             Self::MalformedTimestamp => "malformed_timestamp",
             Self::IncompleteContent => "incomplete_content",
             Self::WrongAlgorithm => "wrong_algorithm",
+            Self::ForeignKey => "foreign_key",
+            Self::UnknownKey => "unknown_key",
+            Self::KeyUnavailable => "key_unavailable",
             Self::Mismatch => "mismatch",
             Self::Stale => "stale",
             Self::TooFarAhead => "too_far_ahead",
@@ -92,6 +104,9 @@ impl Rejection {
                 "the request lacks something that `content` names: check it against the documents"
             }
             Self::WrongAlgorithm => "check `algorithms`: a token's own word for its algorithm is not believed",
+            Self::ForeignKey => "the key's address is none of the provider's `hosts`: a forgery, or compare them with its documents",
+            Self::UnknownKey => "no key has the id that the request names: a forgery, or the keys' address is another account's",
+            Self::KeyUnavailable => "the key could not be fetched: check that this machine reaches the provider's host",
             Self::Mismatch => "check the secret and its `key.encoding`, and that no proxy changes the body or the URL",
             Self::Stale => "check this machine's clock; a request that waited, or was replayed, is refused",
             Self::TooFarAhead => "check this machine's clock against the sender's",

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
+use url::form_urlencoded;
 
 use super::{Scheme, Verifier};
-use crate::expr::{JsonRef, RequestScope};
+use crate::expr::{JsonRef, RequestScope, Selector};
 use crate::model::{NamedSecret, Timestamp};
 use crate::pipeline::Received;
-use crate::signing::{Message, SigningError};
+use crate::signing::{Message, PrivateKey, SigningError};
 
 /// A request that is about to be signed. Once it is, it holds a credential: it has no `Debug`.
 #[derive(Clone)]
@@ -25,6 +26,17 @@ pub struct Unsigned {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+}
+
+/// How a request is signed.
+#[derive(Debug)]
+pub(super) struct Signing<'k> {
+    /// When.
+    pub(super) now: Timestamp,
+    /// With what, where the scheme has public keys.
+    pub(super) private: Option<&'k PrivateKey>,
+    /// A bit is off.
+    pub(super) forged: bool,
 }
 
 /// A request that cannot be signed.
@@ -68,18 +80,61 @@ impl Unsigned {
         Ok(())
     }
 
+    /// Puts text where a selector finds it.
+    pub(super) fn put(&mut self, place: &Selector, text: &str) -> Result<(), SignError> {
+        if let Some(name) = place.header_name() {
+            return self.set(name.parse().map_err(|_| SignError::NotAHeader)?, text);
+        }
+        if let Some(name) = place.query_parameter() {
+            let others = form_urlencoded::parse(self.query.as_bytes()).filter(|(known, _)| known != name);
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            self.query = query.extend_pairs(others).append_pair(name, text).finish().into();
+            return Ok(());
+        }
+        let names = place.body_member().ok_or(SignError::NoPlace)?;
+        let mut body: Value = serde_json::from_slice(&self.body).map_err(|_| SignError::NoPlace)?;
+        super::body::put(&mut body, &[], &names, text.to_owned()).ok_or(SignError::NoPlace)?;
+        self.body = body.to_string().into();
+        Ok(())
+    }
+
     pub(super) fn message<'a>(&'a self, json: Option<&'a Value>) -> Message<'a> {
         let json = json.map(JsonRef::from);
         let scope = RequestScope {
+            method: &self.method,
             headers: &self.headers,
             query: &self.query,
             path_params: &self.path_params,
             body: &self.body,
             json,
             envelope: json,
+            whole: json,
             data: &self.body,
         };
-        Message { method: &self.method, path: &self.path, scope }
+        Message { path: &self.path, scope }
+    }
+}
+
+// === impl Signing ===
+
+impl Signing<'_> {
+    /// A signature as it goes out.
+    pub(super) fn tag(&self, mut tag: Vec<u8>) -> Vec<u8> {
+        if let Some(last) = tag.last_mut().filter(|_| self.forged) {
+            *last ^= 1;
+        }
+        tag
+    }
+
+    /// A credential as it goes out.
+    fn credential(&self, secret: &str) -> String {
+        match secret.char_indices().next_back() {
+            Some((at, last)) if self.forged => {
+                let other = if last == 'x' { 'y' } else { 'x' };
+                format!("{}{other}", secret.get(..at).unwrap_or_default())
+            }
+            _ => secret.to_owned(),
+        }
     }
 }
 
@@ -92,14 +147,21 @@ impl Verifier {
     /// # Errors
     /// Where only the provider can sign, or the request lacks what is signed.
     pub fn sign(&self, request: &mut Unsigned, now: Timestamp) -> Result<(), SignError> {
-        let first =
-            || self.first_secret.as_ref().map(|secret: &NamedSecret| secret.value.expose()).ok_or(SignError::NoSecret);
+        self.sign_as(request, &Signing { now, private: None, forged: false })
+    }
+
+    pub(super) fn sign_as(&self, request: &mut Unsigned, signing: &Signing<'_>) -> Result<(), SignError> {
+        let first = || {
+            let secret = self.first_secret.as_ref().map(|secret: &NamedSecret| secret.value.expose());
+            secret.map(|secret| signing.credential(secret)).ok_or(SignError::NoSecret)
+        };
         match &self.scheme {
             Scheme::None => Ok(()),
-            Scheme::Token(token) => token.credential.write(request, first()?),
-            Scheme::Basic(basic) => basic.sign(request, first()?),
-            Scheme::Hmac(hmac) => hmac.sign(request, now),
-            Scheme::Jwt(jwt) => jwt.sign(request, now),
+            Scheme::Token(token) => token.sign(request, &first()?),
+            Scheme::Basic(basic) => basic.sign(request, &first()?),
+            Scheme::Signed(_, signed) => signed.sign(request, signing),
+            Scheme::Sns(sns) => sns.sign(request, signing),
+            Scheme::Jwt(jwt) => jwt.sign(request, signing),
         }
     }
 }

@@ -76,6 +76,11 @@ impl Signature {
         self.from.first()?.header_name()?.parse().ok()
     }
 
+    /// The member of the body in which a signature is put, if it belongs there.
+    pub(super) fn body_path(&self) -> Option<Vec<&str>> {
+        self.from.first()?.body_member()
+    }
+
     /// Writes a signature, and the item that is the timestamp where it is one, as [`Self::candidates`] and
     /// [`Self::item`] read them.
     pub(super) fn write(&self, tag: Vec<u8>, timestamp: Option<(&str, &str)>) -> String {
@@ -98,6 +103,29 @@ fn selectors(from: &At<OneOrMany<At<String>>>, problems: &mut Problems) -> Optio
         return None;
     }
     // All are compiled before any is missed, so that every problem is found.
-    let selectors: Vec<_> = texts.iter().map(|text| compile_selector(text, problems)).collect();
-    selectors.into_iter().collect()
+    let mut selectors = Vec::new();
+    for text in texts {
+        let each = numbered(text, problems).unwrap_or_else(|| vec![text.clone()]);
+        selectors.push(each.iter().map(|text| compile_selector(text, problems)).collect::<Option<Vec<_>>>());
+    }
+    let selectors: Option<Vec<_>> = selectors.into_iter().collect();
+    selectors.map(|selectors| selectors.into_iter().flatten().collect())
+}
+
+/// How many header fields a range may stand for.
+const MOST_NUMBERS: u32 = 100;
+
+/// The selectors that `header:X-Signature-{1-100}` stands for.
+fn numbered(text: &At<String>, problems: &mut Problems) -> Option<Vec<At<String>>> {
+    let (name, range) = text.strip_suffix('}')?.split_once('{')?;
+    let (first, last) = range.split_once('-')?;
+    let range = first.parse::<u32>().ok().zip(last.parse::<u32>().ok());
+    let Some((first, last)) = range.filter(|(first, last)| first <= last && last - first < MOST_NUMBERS) else {
+        problems.push(
+            Problem::error(text.place, "this range of numbers cannot be read")
+                .expected(format!("`{{1-9}}`, at most {MOST_NUMBERS} of them")),
+        );
+        return Some(Vec::new());
+    };
+    Some((first..=last).map(|number| At::new(format!("{name}{number}"), text.place)).collect())
 }

@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http::HeaderName;
-
 use super::Rejection;
 use super::signature::Signature;
 use crate::config::file::TimestampFormat;
@@ -72,6 +70,11 @@ impl TimestampRule {
         (!tolerance.is_zero()).then_some(Self { from, format: file.format, tolerance, symmetric })
     }
 
+    /// How old a request may be.
+    pub(super) const fn tolerance(&self) -> Duration {
+        self.tolerance
+    }
+
     pub(super) fn needs_json(&self) -> bool {
         matches!(&self.from, From::Request(selector) if selector.needs_json())
     }
@@ -116,9 +119,12 @@ impl TimestampRule {
         write_time(self.format, now)
     }
 
-    /// The header in which a sender puts it, if it is in one.
-    pub(super) fn header(&self) -> Option<HeaderName> {
-        self.header_name()?.parse().ok()
+    /// Where a sender puts it, unless it is an item of the signature.
+    pub(super) const fn selector(&self) -> Option<&Selector> {
+        match &self.from {
+            From::Request(selector) => Some(selector),
+            From::Signature(_) => None,
+        }
     }
 
     /// The key of the signature's item that it is, if it is one.

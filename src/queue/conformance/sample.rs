@@ -73,7 +73,9 @@ pub fn append(wanted_events: &[Wanted]) -> Append {
             skew_ms: Some(-42),
             attempt: Some(2),
             configuration: "5eed".into(),
+            ..Evidence::default()
         },
+        json: None,
     });
     let events = wanted_events.iter().zip(ranges).map(|(wanted, range)| {
         let value = serde_json::from_slice(&request.body[range.clone()]).unwrap();

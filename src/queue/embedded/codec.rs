@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::sum::Sum;
-use crate::model::{Attempt, Attributes, DeliveryId, Event, EventKey, Outcome, Reason, Request, RequestId, Timestamp};
+use crate::model::{
+    Attempt, Attributes, DeliveryId, Event, EventKey, Evidence, Outcome, Reason, Request, RequestId, Timestamp,
+};
 
 /// A delivery with its event: the delivery's id, when it was accepted and since when its budget runs, its attempts, then
 /// what [`Record::read`] takes.
@@ -166,7 +168,9 @@ pub(super) fn request(row: &Row<'_>) -> Result<Request, CodecError> {
     if sum.text(&headers).text(&evidence).bytes(&body).stored() != row.get::<_, i64>("sum")? {
         return Err(CodecError::Altered("request"));
     }
+    let evidence: Evidence = parse("evidence", &evidence)?;
     Ok(Request {
+        json: evidence.reading.json(&body),
         id: RequestId(Uuid::from_slice(&id).map_err(|_| CodecError::Id("request"))?),
         received_at: Timestamp::from_millis(received_at),
         method,
@@ -175,7 +179,7 @@ pub(super) fn request(row: &Row<'_>) -> Result<Request, CodecError> {
         path_params: parse("path parameters", &path_params)?,
         headers: parse("headers", &headers)?,
         body: Bytes::from(body),
-        evidence: parse("evidence", &evidence)?,
+        evidence,
     })
 }
 

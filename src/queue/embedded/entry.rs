@@ -1,5 +1,6 @@
 //! What the records of the journal and packs consist of, in postcard's encoding.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::model::{Attempt, Attributes, Event, EventKey, Evidence, Outcome, Request, RequestId, Timestamp};
+use crate::model::{Attempt, Attributes, Event, EventKey, Evidence, Outcome, Reading, Request, RequestId, Timestamp};
 
 /// One thing that was committed. Lanes and routes go by their rows, which never change.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub(super) enum Entry<'a> {
     Made(MadeEntry),
     /// A delivery was put off.
     Again(AgainEntry<'a>),
+    /// The same as `Append` of a request whose body is no JSON. Only in what is written: it is read as `Append`.
+    AppendRead(&'a str, AppendEntry<'a>),
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +71,9 @@ pub(super) struct RequestEntry<'a> {
     skew_ms: Option<i64>,
     attempt: Option<u32>,
     configuration: &'a str,
+    /// How the body is read, where that is not JSON: written beside it.
+    #[serde(skip)]
+    reading: Option<Cow<'a, str>>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -114,14 +120,34 @@ fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Erro
 
 /// Adds an entry.
 pub(super) fn encode(entry: &Entry<'_>, entries: Vec<u8>) -> Result<Vec<u8>, postcard::Error> {
-    postcard::to_extend(entry, entries)
+    match entry {
+        Entry::Append(append) => match &append.request.reading {
+            Some(reading) => postcard::to_extend(&Read(APPEND_READ, reading, append), entries),
+            None => postcard::to_extend(entry, entries),
+        },
+        _ => postcard::to_extend(entry, entries),
+    }
 }
+
+/// [`Entry::AppendRead`] of what is borrowed: a variant is its number.
+#[derive(Serialize)]
+struct Read<'e>(u32, &'e str, &'e AppendEntry<'e>);
+
+/// Which of the variants it is.
+const APPEND_READ: u32 = 4;
 
 /// The entries in `bytes`, in order, each with where it stands.
 pub(super) fn decode(bytes: &[u8]) -> Result<Vec<(Range<usize>, Entry<'_>)>, postcard::Error> {
     let (mut entries, mut start) = (Vec::new(), 0);
     while let Some(left) = bytes.get(start..).filter(|left| !left.is_empty()) {
         let (entry, rest) = postcard::take_from_bytes(left)?;
+        let entry = match entry {
+            Entry::AppendRead(reading, mut append) => {
+                append.request.reading = Some(Cow::Borrowed(reading));
+                Entry::Append(append)
+            }
+            entry => entry,
+        };
         let end = bytes.len() - rest.len();
         entries.push((start..end, entry));
         start = end;
@@ -133,8 +159,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<(Range<usize>, Entry<'_>)>, pos
 
 impl<'a> RequestEntry<'a> {
     pub(super) fn of(request: &'a Request) -> Self {
-        let Request { id, received_at, method, path, query, path_params, headers, body, evidence } = request;
-        let Evidence { scheme, secret, skew_ms, attempt, configuration } = evidence;
+        let Request { id, received_at, method, path, query, path_params, headers, body, evidence, json: _ } = request;
+        let Evidence { scheme, secret, skew_ms, attempt, configuration, reading } = evidence;
         Self {
             id: *id.0.as_bytes(),
             received_at: received_at.as_millis(),
@@ -149,6 +175,7 @@ impl<'a> RequestEntry<'a> {
             skew_ms: *skew_ms,
             attempt: *attempt,
             configuration,
+            reading: (*reading != Reading::Json).then(|| Cow::Owned(reading.to_string())),
         }
     }
 
@@ -158,7 +185,9 @@ impl<'a> RequestEntry<'a> {
     }
 
     pub(super) fn to_request(&self) -> Request {
+        let reading = self.reading.as_deref().map(Reading::from_text).unwrap_or_default();
         Request {
+            json: reading.json(self.body),
             id: RequestId(Uuid::from_bytes(self.id)),
             received_at: Timestamp::from_millis(self.received_at),
             method: self.method.into(),
@@ -173,6 +202,7 @@ impl<'a> RequestEntry<'a> {
                 skew_ms: self.skew_ms,
                 attempt: self.attempt,
                 configuration: self.configuration.into(),
+                reading,
             },
         }
     }
@@ -293,6 +323,16 @@ mod tests {
         assert_eq!(decode(&record[places[1].start..]).unwrap().len(), 3);
         let Some(Entry::Append(append)) = read.first() else { panic!("{read:?}") };
         let again = append.request.to_request();
+        let form = Request {
+            body: Bytes::from_static(b"a=1&b=2"),
+            json: Some(Bytes::from_static(br#"{"a":"1","b":"2"}"#)),
+            evidence: Evidence { reading: Reading::Form, ..Evidence::default() },
+            ..request.clone()
+        };
+        let append = AppendEntry { request: RequestEntry::of(&form), accepted_at: 77, events: Vec::new() };
+        let record = encode(&Entry::Append(append), Vec::new()).unwrap();
+        let Some((_, Entry::Append(append))) = decode(&record).unwrap().pop() else { panic!("{record:?}") };
+        assert!(append.request.to_request() == form, "a request whose body is no JSON");
         assert!(again == request, "the request");
         let event_again = append.events[0].to_event(&Arc::new(again));
         assert_eq!(event_again.attributes(), event.attributes());

@@ -1,12 +1,16 @@
 //! What a token's claims must say, and when it holds.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use subtle::ConstantTimeEq;
 
-use crate::config::file::{self, OneOrMany};
+use crate::config::file::{self, Encoding, HashFunction, OneOrMany};
+use crate::config::{Problem, Problems};
 use crate::model::Timestamp;
 use crate::pipeline::verify::Rejection;
+use crate::signing::{decode, digest, encode};
 
 /// How long a token that we sign holds.
 const LIFETIME: Duration = Duration::from_secs(5 * 60);
@@ -19,23 +23,62 @@ pub(super) struct Claims {
     sub: Option<String>,
     require: Vec<String>,
     leeway: Duration,
+    max_age: Option<Duration>,
+    body_hash: Option<BodyClaim>,
+}
+
+/// The claim that is the hash of the body.
+#[derive(Debug)]
+struct BodyClaim {
+    name: String,
+    hash: HashFunction,
+    encoding: Encoding,
 }
 
 // === impl Claims ===
 
 impl Claims {
-    pub(super) fn compile(file: &file::Claims, leeway: Duration) -> Self {
-        Self {
-            aud: file.aud.as_ref().map(list),
-            iss: file.iss.as_ref().map(list),
-            sub: file.sub.clone(),
-            require: file.require.iter().map(|name| name.value.clone()).collect(),
-            leeway,
+    pub(super) fn compile(file: &file::Jwt, leeway: Duration, problems: &mut Problems) -> Option<Self> {
+        let max_age = file.max_age.as_ref();
+        if let Some(span) = max_age.filter(|span| span.value.0.is_zero()) {
+            let problem = Problem::error(span.place, "an age of nothing refuses every token");
+            problems.push(problem.expected("such as `5m`"));
+            return None;
         }
+        let claims = &file.claims;
+        Some(Self {
+            aud: claims.aud.as_ref().map(list),
+            iss: claims.iss.as_ref().map(list),
+            sub: claims.sub.clone(),
+            require: claims.require.iter().map(|name| name.value.clone()).collect(),
+            leeway,
+            max_age: max_age.map(|span| span.value.0),
+            body_hash: file.body_hash.as_ref().map(|hash| BodyClaim {
+                name: hash.claim.clone(),
+                hash: hash.hash,
+                encoding: hash.encoding.as_ref().map_or(Encoding::Hex, |encoding| encoding.value),
+            }),
+        })
     }
 
-    /// When the token was signed, if it says so and says what it must.
-    pub(super) fn check(&self, claims: &Map<String, Value>, now: Timestamp) -> Result<Option<Timestamp>, Rejection> {
+    /// The longest that a token which we sign is taken.
+    pub(super) fn longest(&self) -> Duration {
+        let lifetime = LIFETIME + self.leeway;
+        self.max_age.map_or(lifetime, |age| age.min(lifetime))
+    }
+
+    /// Whether a token is for one body alone.
+    pub(super) const fn covers_body(&self) -> bool {
+        self.body_hash.is_some()
+    }
+
+    /// When the token was signed, if it says so and says what it must, also of the `body` that it came with.
+    pub(super) fn check(
+        &self,
+        claims: &Map<String, Value>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Rejection> {
         let nbf = time(claims, "nbf")?;
         if time(claims, "exp")?.is_some_and(|exp| now >= exp.after(self.leeway)) {
             return Err(Rejection::Expired);
@@ -51,11 +94,25 @@ impl Claims {
         if !said {
             return Err(Rejection::WrongClaims);
         }
-        Ok(time(claims, "iat")?.or(nbf))
+        let iat = time(claims, "iat")?;
+        if let Some(max_age) = self.max_age {
+            let iat = iat.ok_or(Rejection::WrongClaims)?;
+            if now.since(iat) > max_age {
+                return Err(Rejection::Stale);
+            }
+            if iat.since(now) > self.leeway {
+                return Err(Rejection::TooFarAhead);
+            }
+        }
+        match &self.body_hash {
+            Some(hash) => hash.check(claims, body)?,
+            None => {}
+        }
+        Ok(iat.or(nbf))
     }
 
     /// Claims that pass [`Self::check`], as a sender would make them.
-    pub(super) fn to_satisfy(&self, now: Timestamp) -> Map<String, Value> {
+    pub(super) fn to_satisfy(&self, body: &[u8], now: Timestamp) -> Map<String, Value> {
         let mut claims = Map::new();
         for name in &self.require {
             // What else a provider may want to be there; `nbf` is the one with a meaning to us.
@@ -64,6 +121,9 @@ impl Claims {
         }
         claims.insert("iat".to_owned(), now.as_seconds().into());
         claims.insert("exp".to_owned(), now.after(LIFETIME).as_seconds().into());
+        if let Some(BodyClaim { name, hash, encoding }) = &self.body_hash {
+            claims.insert(name.clone(), encode(*encoding, &digest(*hash, &[Cow::Borrowed(body)])).into());
+        }
         let first = |list: &Option<Vec<String>>| list.as_ref().and_then(|list| list.first().cloned());
         for (name, value) in [("aud", first(&self.aud)), ("iss", first(&self.iss)), ("sub", self.sub.clone())] {
             if let Some(value) = value {
@@ -71,6 +131,17 @@ impl Claims {
             }
         }
         claims
+    }
+}
+
+// === impl BodyClaim ===
+
+impl BodyClaim {
+    fn check(&self, claims: &Map<String, Value>, body: &[u8]) -> Result<(), Rejection> {
+        let given = claims.get(&self.name).and_then(Value::as_str).ok_or(Rejection::WrongClaims)?;
+        let given = decode(self.encoding, given).ok_or(Rejection::WrongClaims)?;
+        let same = digest(self.hash, &[Cow::Borrowed(body)]).ct_eq(&given);
+        if bool::from(same) { Ok(()) } else { Err(Rejection::Mismatch) }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey};
 
 use crate::config::file::{Encoding, JwtAlgorithm};
 use crate::config::{At, Problem, Problems, file};
 use crate::model::NamedSecret;
+use crate::pipeline::verify::fetched::key_of;
 use crate::signing::{KeyRule, decode};
 
 /// How long the modulus of an RSA key may be. RFC 7518, section 3.3, sets the lower bound, the library the upper.
@@ -23,6 +24,36 @@ pub(super) enum Family {
     Ec,
     /// Edwards curves.
     Ed,
+}
+
+/// A key of the configuration.
+#[derive(Debug)]
+pub(super) struct KnownKey {
+    /// The name of its secret.
+    pub(super) name: Arc<str>,
+    /// The `kid` of those tokens that it is for; any where it has none.
+    pub(super) id: Option<Box<str>>,
+    pub(super) key: DecodingKey,
+}
+
+// === impl KnownKey ===
+
+impl KnownKey {
+    /// Whether a token that names this key may be signed with it.
+    pub(super) fn may_be(&self, id: Option<&str>) -> bool {
+        match (&self.id, id) {
+            (Some(own), Some(named)) => **own == *named,
+            // A set of which no key is named is tried through (RFC 7515, section 4.1.4: `kid` is a hint).
+            _ => true,
+        }
+    }
+
+    /// The signature of a message. `None` where this is no shared secret.
+    pub(super) fn sign(&self, algorithm: JwtAlgorithm, message: &[u8]) -> Option<Vec<u8>> {
+        let key = jsonwebtoken::EncodingKey::from_secret(self.key.try_get_as_bytes().ok()?);
+        let signature = jsonwebtoken::crypto::sign(message, &key, library_algorithm(algorithm)).ok()?;
+        decode(Encoding::Base64url, &signature)
+    }
 }
 
 // === impl Family ===
@@ -62,17 +93,20 @@ impl Family {
         file: &file::Jwt,
         secrets: &[At<NamedSecret>],
         problems: &mut Problems,
-    ) -> Option<Vec<(Arc<str>, DecodingKey)>> {
+    ) -> Option<Vec<KnownKey>> {
         let rule = KeyRule::compile(&file.key, file.algorithms.place, problems)?;
         let mut keys = Vec::new();
         let mut sound = true;
         for secret in secrets {
-            let read = match self {
-                Self::Secret => shared(&rule, secret, problems),
-                _ => self.public(&file.algorithms, secret, problems).into_iter().collect(),
+            let read: Vec<(Option<Box<str>>, DecodingKey)> = match self {
+                Self::Secret => shared(&rule, secret, problems).into_iter().map(|key| (None, key)).collect(),
+                _ if secret.value.value.expose().trim_start().starts_with('{') => {
+                    set(&file.algorithms, secret, problems)
+                }
+                _ => self.public(&file.algorithms, secret, problems).into_iter().map(|key| (None, key)).collect(),
             };
             sound &= !read.is_empty();
-            keys.extend(read.into_iter().map(|key| (Arc::clone(&secret.name), key)));
+            keys.extend(read.into_iter().map(|(id, key)| KnownKey { name: Arc::clone(&secret.name), id, key }));
         }
         sound.then_some(keys)
     }
@@ -109,6 +143,30 @@ impl Family {
         }
         key
     }
+}
+
+/// The keys of a set (RFC 7517, section 5), or of one entry of it. Those for other algorithms are passed over.
+fn set(
+    algorithms: &[At<JwtAlgorithm>],
+    secret: &At<NamedSecret>,
+    problems: &mut Problems,
+) -> Vec<(Option<Box<str>>, DecodingKey)> {
+    let text = secret.value.value.expose();
+    let entries = serde_json::from_str::<JwkSet>(text)
+        .map(|set| set.keys)
+        .or_else(|_| serde_json::from_str::<Jwk>(text).map(|jwk| vec![jwk]))
+        .unwrap_or_default();
+    let keys: Vec<_> = entries
+        .iter()
+        .filter_map(|jwk| Some((jwk.common.key_id.as_deref().map(Into::into), key_of(jwk)?)))
+        .filter(|(_, key)| algorithms.iter().any(|algorithm| fits(key, algorithm.value)))
+        .collect();
+    if keys.is_empty() {
+        let names: Vec<_> = algorithms.iter().map(|algorithm| algorithm_name(algorithm.value)).collect();
+        let problem = Problem::error(secret.place, format!("the secret `{}` has no key that fits", secret.name));
+        problems.push(problem.expected(format!("a set of keys (RFC 7517) with one for {}", names.join(" or "))));
+    }
+    keys
 }
 
 /// Keys of a shared secret. A public key is refused as one: who knows it could sign with it.

@@ -1,7 +1,8 @@
 //! `auth.jwt`: a signed token (RFC 7519).
 //!
 //! The token's own `alg` only chooses among the algorithms of the configuration, which are all of one family
-//! of keys: a key is never used for what it is not.
+//! of keys: a key is never used for what it is not. Its own `kid` only chooses among keys that we have, or that a pinned host
+//! gives us.
 
 mod claims;
 mod key;
@@ -9,17 +10,18 @@ mod key;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::claims::Claims;
-use self::key::{Family, algorithm_name};
+use self::key::{Family, KnownKey, algorithm_name};
 use super::credential::Credential;
+use super::fetched::{KeySet, Plaid, SIMULATED_KEY, Source, Wanted};
+use super::sign::Signing;
 use super::{Proof, Rejection, SignError, Unsigned};
 use crate::config::file::{Encoding, JwtAlgorithm};
-use crate::config::{At, Problems, file};
-use crate::model::{NamedSecret, Timestamp};
+use crate::config::{At, Problem, Problems, file};
+use crate::model::{NamedSecret, Secret, Timestamp};
 use crate::signing::{Message, decode, encode};
 
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
@@ -30,9 +32,16 @@ const BEARER: &str = "Bearer ";
 pub(super) struct Jwt {
     pub(super) credential: Credential,
     algorithms: Vec<JwtAlgorithm>,
-    /// In the order of the secrets; several of one name where its text can be read in several encodings.
-    keys: Vec<(Arc<str>, DecodingKey)>,
+    keys: Keys,
     claims: Claims,
+}
+
+#[derive(Debug)]
+enum Keys {
+    /// In the order of the secrets; several of one name where its text can be read in several encodings, or is a set.
+    Known(Vec<KnownKey>),
+    /// By the `kid` of a token.
+    Fetched(Source),
 }
 
 /// A token taken apart, nothing of it to be believed yet.
@@ -41,6 +50,8 @@ struct Parts<'t> {
     message: &'t str,
     /// The header's `alg`.
     algorithm: String,
+    /// The header's `kid`.
+    key_id: Option<String>,
     claims: &'t str,
     signature: &'t str,
 }
@@ -48,18 +59,32 @@ struct Parts<'t> {
 // === impl Jwt ===
 
 impl Jwt {
-    pub(super) fn compile(file: &file::Jwt, secrets: &[At<NamedSecret>], problems: &mut Problems) -> Option<Self> {
+    /// `roles` are secrets that verify nothing, and may be what keys are asked for with.
+    pub(super) fn compile(
+        file: &file::Jwt,
+        secrets: &[At<NamedSecret>],
+        roles: &[At<NamedSecret>],
+        problems: &mut Problems,
+    ) -> Option<Self> {
         let default = At::nowhere("header:Authorization".to_owned());
         let credential =
             Credential::compile(file.from.as_ref().unwrap_or(&default), file.prefix.as_deref(), BEARER, problems);
         let family = Family::of(&file.algorithms, problems);
-        let keys = family.and_then(|family| family.keys(file, secrets, problems));
+        let keys = family.and_then(|family| match &file.keys {
+            None => family.keys(file, secrets, problems).map(Keys::Known),
+            Some(keys) if family == Family::Secret => {
+                let problem = Problem::error(keys.place, "shared secrets are not fetched");
+                problems.push(problem.expected("RS, PS, ES or EdDSA in `algorithms`"));
+                None
+            }
+            Some(keys) => source(keys, roles, problems).map(Keys::Fetched),
+        });
         let leeway = file.leeway.as_ref().map_or(DEFAULT_LEEWAY, |span| span.value.0);
         Some(Self {
             credential: credential?,
             algorithms: file.algorithms.iter().map(|algorithm| algorithm.value).collect(),
             keys: keys?,
-            claims: Claims::compile(&file.claims, leeway),
+            claims: Claims::compile(file, leeway, problems)?,
         })
     }
 
@@ -73,33 +98,103 @@ impl Jwt {
             .ok_or(Rejection::WrongAlgorithm)?;
         let secret = self.signer(&parts, *algorithm)?;
         let claims: Map<String, Value> = read_json(parts.claims)?;
-        let signed_at = self.claims.check(&claims, now)?;
-        Ok(Proof { secret: Some(Arc::clone(secret)), signed_at })
+        let signed_at = self.claims.check(&claims, message.scope.body, now)?;
+        Ok(Proof { secret, signed_at })
+    }
+
+    /// The longest that a token is taken.
+    pub(super) fn longest(&self) -> Duration {
+        self.claims.longest()
+    }
+
+    /// Whether a token is for one body alone.
+    pub(super) const fn covers_body(&self) -> bool {
+        self.claims.covers_body()
+    }
+
+    /// Where its keys are fetched from, if they are.
+    pub(super) const fn source(&self) -> Option<&Source> {
+        match &self.keys {
+            Keys::Known(_) => None,
+            Keys::Fetched(source) => Some(source),
+        }
+    }
+
+    /// What has to be fetched before the token can be judged.
+    pub(super) fn wanted(&self, message: &Message<'_>, now: Timestamp) -> Result<Option<Wanted>, Rejection> {
+        let Some(source) = self.source() else { return Ok(None) };
+        let token = self.credential.read(message)?;
+        let parts = Parts::of(&token)?;
+        if !self.algorithms.iter().any(|algorithm| algorithm_name(*algorithm) == parts.algorithm) {
+            return Err(Rejection::WrongAlgorithm);
+        }
+        source.wanted_id(&parts.key_id.ok_or(Rejection::UnknownKey)?, now)
     }
 
     /// Signs a token that says no more than [`Claims`] asks for.
-    pub(super) fn sign(&self, request: &mut Unsigned, now: Timestamp) -> Result<(), SignError> {
+    pub(super) fn sign(&self, request: &mut Unsigned, signing: &Signing<'_>) -> Result<(), SignError> {
         let algorithm = *self.algorithms.first().ok_or(SignError::NoSecret)?;
-        if Family::of_one(algorithm) != Family::Secret {
-            return Err(SignError::PublicKey);
+        let known = match &self.keys {
+            Keys::Known(keys) => Some(keys.first().ok_or(SignError::NoSecret)?),
+            Keys::Fetched(_) => None,
+        };
+        let mut header = format!(r#"{{"typ":"JWT","alg":"{}""#, algorithm_name(algorithm));
+        let key_id = known.map_or(Some(SIMULATED_KEY), |key| key.id.as_deref());
+        if let Some(id) = key_id {
+            header.push_str(&format!(r#","kid":{}"#, Value::from(id)));
         }
-        let (_, key) = self.keys.first().ok_or(SignError::NoSecret)?;
-        let key = key.try_get_as_bytes().map_err(|_| SignError::PublicKey)?;
-        let token = encode_token(algorithm, key, &self.claims.to_satisfy(now))?;
-        self.credential.write(request, &token)
+        header.push('}');
+        let claims = Value::Object(self.claims.to_satisfy(&request.body, signing.now)).to_string();
+        let part = |json: &str| encode(Encoding::Base64url, json.as_bytes());
+        let message = format!("{}.{}", part(&header), part(&claims));
+        let signature = match known.filter(|_| Family::of_one(algorithm) == Family::Secret) {
+            Some(known) => known.sign(algorithm, message.as_bytes()),
+            None => signing.private.and_then(|key| key.sign(&[message.as_bytes().into()])),
+        };
+        let signature = encode(Encoding::Base64url, &signing.tag(signature.ok_or(SignError::PublicKey)?));
+        self.credential.write(request, &format!("{message}.{signature}"))
     }
 
     /// The name of the secret that signed the token. Every key is tried, whether or not one matched.
-    fn signer(&self, parts: &Parts<'_>, algorithm: JwtAlgorithm) -> Result<&Arc<str>, Rejection> {
+    fn signer(&self, parts: &Parts<'_>, algorithm: JwtAlgorithm) -> Result<Option<Arc<str>>, Rejection> {
         // The library is as strict, but does not tell a bad form from a bad signature.
         read_base64(parts.signature)?;
-        let mut matched = None;
-        for (name, key) in &self.keys {
-            let algorithm = key::library_algorithm(algorithm);
-            let verified = jsonwebtoken::crypto::verify(parts.signature, parts.message.as_bytes(), key, algorithm);
-            matched = matched.or(verified.unwrap_or(false).then_some(name));
+        let algorithm = key::library_algorithm(algorithm);
+        let signed = |key| {
+            jsonwebtoken::crypto::verify(parts.signature, parts.message.as_bytes(), key, algorithm).unwrap_or(false)
+        };
+        match &self.keys {
+            Keys::Known(keys) => {
+                let mut matched = None;
+                for known in keys.iter().filter(|known| known.may_be(parts.key_id.as_deref())) {
+                    matched = matched.or(signed(&known.key).then_some(&known.name));
+                }
+                matched.map(|name| Some(Arc::clone(name))).ok_or(Rejection::Mismatch)
+            }
+            Keys::Fetched(source) => {
+                let key = source.key_of(parts.key_id.as_deref().ok_or(Rejection::UnknownKey)?)?;
+                if key.as_token().is_some_and(signed) { Ok(None) } else { Err(Rejection::Mismatch) }
+            }
         }
-        matched.ok_or(Rejection::Mismatch)
+    }
+}
+
+/// Where keys are fetched from.
+fn source(keys: &At<file::JwtKeys>, roles: &[At<NamedSecret>], problems: &mut Problems) -> Option<Source> {
+    match &keys.value {
+        file::JwtKeys::Jwks(address) => KeySet::source(address, problems),
+        file::JwtKeys::Plaid(plaid) => {
+            let mut role = |name: &str| -> Option<Secret> {
+                let found = roles.iter().find(|secret| &*secret.name == name && !secret.value.value.is_empty());
+                if found.is_none() {
+                    let problem = Problem::error(keys.place, format!("the route has no secret called `{name}`"));
+                    problems.push(problem.expected("`client_id` and `secret` of the Plaid account under `secrets`"));
+                }
+                found.map(|secret| secret.value.value.clone())
+            };
+            let (client_id, secret) = (role("client_id"), role("secret"));
+            Plaid::source(plaid, client_id?, secret?, problems)
+        }
     }
 }
 
@@ -120,7 +215,8 @@ impl<'t> Parts<'t> {
             return Err(Rejection::Malformed);
         }
         let algorithm = header.get("alg").and_then(Value::as_str).ok_or(Rejection::Malformed)?.to_owned();
-        Ok(Self { message, algorithm, claims, signature })
+        let key_id = header.get("kid").and_then(Value::as_str).map(str::to_owned);
+        Ok(Self { message, algorithm, key_id, claims, signature })
     }
 }
 
@@ -133,15 +229,4 @@ fn read_json<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, Rejection> {
 fn read_base64(part: &str) -> Result<Vec<u8>, Rejection> {
     let unpadded = Some(part).filter(|part| !part.contains('='));
     unpadded.and_then(|part| decode(Encoding::Base64url, part)).ok_or(Rejection::Malformed)
-}
-
-fn encode_token(algorithm: JwtAlgorithm, key: &[u8], claims: &Map<String, Value>) -> Result<String, SignError> {
-    let header = format!(r#"{{"typ":"JWT","alg":"{}"}}"#, algorithm_name(algorithm));
-    let claims = Value::Object(claims.clone()).to_string();
-    let part = |json: &str| encode(Encoding::Base64url, json.as_bytes());
-    let message = format!("{}.{}", part(&header), part(&claims));
-    let key = jsonwebtoken::EncodingKey::from_secret(key);
-    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, key::library_algorithm(algorithm))
-        .map_err(|_| SignError::PublicKey)?;
-    Ok(format!("{message}.{signature}"))
 }

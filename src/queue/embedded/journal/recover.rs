@@ -139,7 +139,7 @@ impl Recovery<'_> {
     fn enter(&mut self, entry: Entry<'_>, record: &Arc<Vec<u8>>, place: Range<usize>) -> Result<(), QueueError> {
         let mut counts = Changes::default();
         match entry {
-            Entry::Append(append) => {
+            Entry::Append(append) | Entry::AppendRead(_, append) => {
                 if let Some(change) = self.append(&append, place, &mut counts)? {
                     self.recent.enter(change, record, self.now);
                 }

@@ -1,23 +1,24 @@
 //! What a signature covers: text with `{body}`, `{timestamp}` and other parts of the request in braces.
 
+mod fields;
+mod hole;
+mod url;
+
 use std::borrow::Cow;
 
-use super::{Message, SigningError};
-use crate::config::{At, Place, Problem, Problems};
-use crate::expr::{Choices, ExprError, Query, Selector};
+use http::HeaderName;
 
-/// The parts that are words. Any other part is a selector.
-const WORDS: [&str; 5] = ["body", "timestamp", "id", "method", "url"];
-const KINDS: [&str; 5] = ["header:", "query:", "path:", "form:", "body:"];
-const EXPECTED: &str = "`{body}`, `{timestamp}`, `{id}`, `{method}`, `{url}`, `{header:Name}`, `{query:name}`, \
-                        `{path:name}`, `{form:name}` or `{$.path}`";
+use self::url::UrlText;
+use super::{Message, SigningError};
+use crate::config::{At, Place, Problem, Problems, file};
+use crate::expr::{Choices, Query, Selector};
 
 /// What a signature covers.
 #[derive(Debug)]
 pub struct Content(Vec<Part>);
 
 /// What a scheme's description refers to outside of itself.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// Where the scheme is described.
     pub place: Place,
@@ -25,6 +26,34 @@ pub struct Context<'a> {
     pub id: &'a Choices,
     /// What stands before the path in `{url}`, where that is known.
     pub public_url: Option<&'a str>,
+    /// How `{url}` is written.
+    pub url: Option<&'a file::UrlRule>,
+    /// Which of the words there is something for.
+    pub holes: Holes,
+}
+
+/// Which words have something to stand for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Holes {
+    /// `{timestamp}`: there is a rule for the signed time.
+    pub timestamp: bool,
+    /// `{secret}`: the secret's text may be in what is signed or hashed.
+    pub secret: bool,
+    /// `{signature}`: there is one to be shown.
+    pub signature: bool,
+}
+
+/// What fills the words.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fill<'a> {
+    /// The signed time as it is written.
+    pub time: Option<&'a str>,
+    /// The secret's text.
+    pub secret: Option<&'a str>,
+    /// A signature as it is written.
+    pub signature: Option<&'a str>,
+    /// In which of its [variants](Content::variants) the content is.
+    pub variant: usize,
 }
 
 #[derive(Debug)]
@@ -34,10 +63,21 @@ enum Part {
     Timestamp,
     Id(Choices),
     Method,
+    /// The path and the query as sent.
+    PathAndQuery,
     /// With the address that the provider was given.
-    Url(Box<str>),
+    Url(UrlText),
+    Secret,
+    Signature,
+    /// The CRC-32 of the body, in decimal.
+    Crc32,
+    FormSorted,
+    /// The header fields that this one names.
+    Headers(HeaderName),
     Field(Selector),
     Json(Query),
+    /// The same where it has to be there.
+    Required(Query),
 }
 
 /// A piece of the text as it is written.
@@ -56,13 +96,33 @@ impl Content {
         Self(vec![Part::Body])
     }
 
-    /// Compiles `content:`. `timestamped` is whether there is a rule for the signed time. `None` and a problem where it
-    /// is none.
-    pub fn compile(
+    /// Compiles `content:`. `None` and a problem where it is none.
+    pub fn compile(text: &At<String>, context: &Context<'_>, problems: &mut Problems) -> Option<Self> {
+        let content = Self::cut(text, problems, |name| hole::part(name, context))?;
+        if !content.0.iter().any(Part::is_of_the_request) {
+            problems.push(
+                Problem::error(text.place, "`content` has nothing of the request: one signature would do for all")
+                    .expected(hole::EXPECTED),
+            );
+            return None;
+        }
+        Some(content)
+    }
+
+    /// Compiles text that is shown, not signed: it may have nothing of the request, and what it names has to be there.
+    pub fn compile_shown(text: &At<String>, context: &Context<'_>, problems: &mut Problems) -> Option<Self> {
+        Self::cut(text, problems, |name| {
+            hole::part(name, context).map(|part| match part {
+                Part::Json(query) => Part::Required(query),
+                part => part,
+            })
+        })
+    }
+
+    fn cut(
         text: &At<String>,
-        context: &Context<'_>,
-        timestamped: bool,
         problems: &mut Problems,
+        part: impl Fn(&str) -> Result<Part, Problem>,
     ) -> Option<Self> {
         let pieces = match pieces(text) {
             Ok(pieces) => pieces,
@@ -71,18 +131,11 @@ impl Content {
                 return None;
             }
         };
-        if !pieces.iter().any(|piece| matches!(piece, Piece::Hole(_))) {
-            problems.push(
-                Problem::error(text.place, "`content` has nothing of the request: one signature would do for all")
-                    .expected(EXPECTED),
-            );
-            return None;
-        }
         let parts: Vec<_> = pieces
             .into_iter()
             .map(|piece| match piece {
                 Piece::Literal(text) => Some(Part::Literal(text.into())),
-                Piece::Hole(name) => match part(name, context, timestamped) {
+                Piece::Hole(name) => match part(name) {
                     Ok(part) => Some(part),
                     Err(problem) => {
                         problems.push(Problem { place: text.place, ..problem });
@@ -98,7 +151,7 @@ impl Content {
     #[must_use]
     pub fn needs_json(&self) -> bool {
         self.0.iter().any(|part| match part {
-            Part::Json(_) => true,
+            Part::Json(_) | Part::Required(_) => true,
             Part::Id(choices) => choices.needs_json(),
             Part::Field(selector) => selector.needs_json(),
             _ => false,
@@ -115,38 +168,88 @@ impl Content {
         })
     }
 
-    /// The signed bytes, cut into parts that borrow from the request: a body is never copied. `time` is the signed
-    /// time as it is written.
+    /// Whether the body is covered: all of it, or the fields of a form.
+    #[must_use]
+    pub fn covers_body(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Body | Part::FormSorted))
+    }
+
+    /// Whether the body of this request is covered by its fields.
+    #[must_use]
+    pub fn covers_form_of(&self, message: &Message<'_>) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::FormSorted)) && fields::is_form(message.scope.headers)
+    }
+
+    /// Whether the secret's text is in it, so that there is another for each secret.
+    #[must_use]
+    pub fn has_secret(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Secret))
+    }
+
+    /// In how many ways the sender may have written it.
+    #[must_use]
+    pub fn variants(&self) -> usize {
+        let urls = self.0.iter().filter_map(|part| match part {
+            Part::Url(url) => Some(url.variants()),
+            _ => None,
+        });
+        urls.max().unwrap_or(1)
+    }
+
+    /// The signed bytes, cut into parts that borrow from the request: a body is never copied.
     ///
     /// # Errors
     /// Where the request lacks something that is covered.
-    pub fn parts<'a>(
-        &'a self,
-        message: &Message<'a>,
-        time: Option<&'a str>,
-    ) -> Result<Vec<Cow<'a, [u8]>>, SigningError> {
-        self.0.iter().map(|part| part.bytes(message, time)).collect()
+    pub fn parts<'a>(&'a self, message: &Message<'a>, fill: Fill<'a>) -> Result<Vec<Cow<'a, [u8]>>, SigningError> {
+        self.0.iter().map(|part| part.bytes(message, fill)).collect()
+    }
+
+    /// The same as text; `None` where something is missing, or the body is no text.
+    #[must_use]
+    pub fn text(&self, message: &Message<'_>, fill: Fill<'_>) -> Option<String> {
+        let mut text = String::new();
+        for part in &self.0 {
+            text.push_str(std::str::from_utf8(&part.bytes(message, fill).ok()?).ok()?);
+        }
+        Some(text)
     }
 }
 
 // === impl Part ===
 
 impl Part {
-    fn bytes<'a>(&'a self, message: &Message<'a>, time: Option<&'a str>) -> Result<Cow<'a, [u8]>, SigningError> {
+    fn is_of_the_request(&self) -> bool {
+        !matches!(self, Self::Literal(_) | Self::Secret | Self::Signature)
+    }
+
+    fn bytes<'a>(&'a self, message: &Message<'a>, fill: Fill<'a>) -> Result<Cow<'a, [u8]>, SigningError> {
         match self {
             Self::Literal(text) => Ok(borrowed(text)),
             Self::Body => Ok(Cow::Borrowed(message.scope.body)),
-            Self::Timestamp => time.map(borrowed).ok_or(SigningError::MissingTimestamp),
+            Self::Timestamp => fill.time.map(borrowed).ok_or(SigningError::MissingTimestamp),
+            Self::Secret => fill.secret.map(borrowed).ok_or(SigningError::Incomplete),
+            Self::Signature => fill.signature.map(borrowed).ok_or(SigningError::Incomplete),
             Self::Id(choices) => match choices.choose(&message.scope) {
                 Ok(Some(id)) => Ok(bytes(id)),
                 Ok(None) => Err(SigningError::Incomplete),
                 Err(_) => Err(SigningError::Malformed),
             },
-            Self::Method => Ok(borrowed(message.method.as_str())),
-            Self::Url(base) if message.scope.query.is_empty() => Ok(bytes(format!("{base}{}", message.path).into())),
-            Self::Url(base) => Ok(bytes(format!("{base}{}?{}", message.path, message.scope.query).into())),
+            Self::Method => Ok(borrowed(message.scope.method.as_str())),
+            Self::PathAndQuery if message.scope.query.is_empty() => Ok(borrowed(message.path)),
+            Self::PathAndQuery => Ok(bytes(format!("{}?{}", message.path, message.scope.query).into())),
+            Self::Url(url) => {
+                url.write(message, fill.variant).map(|url| bytes(url.into())).ok_or(SigningError::Incomplete)
+            }
+            Self::Crc32 => Ok(bytes(crc32fast::hash(message.scope.body).to_string().into())),
+            Self::FormSorted => Ok(bytes(fields::form_sorted(message.scope.headers, message.scope.body).into())),
+            Self::Headers(list) => fields::named_headers(message.scope.headers, list)
+                .map(|text| bytes(text.into()))
+                .ok_or(SigningError::Incomplete),
             Self::Field(selector) => message.one(selector)?.map(bytes).ok_or(SigningError::Incomplete),
             Self::Json(query) => json_text(query, message),
+            Self::Required(query) => {
+                json_text(query, message).and_then(|text| Some(text).filter(|text| !text.is_empty()).ok_or(SigningError::Incomplete))
+            }
         }
     }
 }
@@ -173,44 +276,6 @@ fn json_text<'a>(query: &Query, message: &Message<'a>) -> Result<Cow<'a, [u8]>, 
             Ok(Cow::Owned(value.to_string().into_bytes()))
         }
         Some(serde_json::Value::Array(_) | serde_json::Value::Object(_)) => Err(SigningError::Incomplete),
-    }
-}
-
-/// Compiles what is in a pair of braces. The problem has no place yet.
-fn part(name: &str, context: &Context<'_>, timestamped: bool) -> Result<Part, Problem> {
-    let error = |message: String| Problem::error(context.place, message);
-    match name {
-        "body" => Ok(Part::Body),
-        "method" => Ok(Part::Method),
-        "id" => Ok(Part::Id(context.id.clone())),
-        "timestamp" if timestamped => Ok(Part::Timestamp),
-        "timestamp" => Err(error("`content` has `{timestamp}`, but there is no `timestamp`".into())
-            .expected("`timestamp` beside `content`")),
-        "url" => match context.public_url {
-            Some(base) => Ok(Part::Url(base.trim_end_matches('/').into())),
-            None => Err(error("`content` has `{url}`, but there is no `public_url`".into())
-                .expected("`public_url: https://...` at the top of the file: the address that the provider was given")),
-        },
-        path if path.starts_with('$') => match Query::parse(path) {
-            Ok(query) if query.is_singular() => Ok(Part::Json(query)),
-            Ok(_) => Err(error(format!("`{{{path}}}` in `content` can find more than one value"))
-                .expected("a path to one value, such as `{$.id}`")),
-            Err(wrong) => Err(expression(context, wrong)),
-        },
-        field if KINDS.iter().any(|kind| field.starts_with(kind)) => {
-            Selector::parse(field).map(Part::Field).map_err(|wrong| expression(context, wrong))
-        }
-        other => Err(error(format!("`content` has `{{{other}}}`, which is no part of a request"))
-            .expected(EXPECTED)
-            .suggest(other, WORDS)),
-    }
-}
-
-fn expression(context: &Context<'_>, wrong: ExprError) -> Problem {
-    let problem = Problem::error(context.place, wrong.message);
-    match wrong.expected {
-        Some(expected) => problem.expected(expected),
-        None => problem,
     }
 }
 
