@@ -119,7 +119,9 @@ impl Refusal {
     /// configuration, and under `auth: none` anybody could ask for it: that is for the log.
     fn told(&self) -> String {
         match self {
-            Self::Unverified(Rejection::KeyUnavailable) | Self::Unconfirmed => "unavailable, try again later".to_owned(),
+            Self::Unverified(Rejection::KeyUnavailable) | Self::Unconfirmed => {
+                "unavailable, try again later".to_owned()
+            }
             Self::Unverified(_) => "unauthorized".to_owned(),
             Self::Unavailable(_) => "unavailable, try again later".to_owned(),
             Self::Invalid(NotAnEvent::Missing { what, .. }) => format!("the event has no {what}"),

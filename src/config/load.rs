@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::decode::{MAX_PROBLEMS, and_more, decode};
-use super::file::{ConfigFile, Provider};
+use super::file::{ConfigFile, Provider, Samples};
 use super::interpolate::{interpolate, reason};
 use super::source::{Knowledge, Source};
 use super::surroundings::read_bounded;
@@ -98,6 +98,18 @@ pub fn parse_provider(text: &str) -> Result<Provider, Vec<Problem>> {
     let Read { value, problems, .. } = read(text, None);
     match value {
         Some(provider) if problems.is_empty() => Ok(provider),
+        _ => Err(problems.sorted()),
+    }
+}
+
+/// Reads the samples of a provider.
+///
+/// # Errors
+/// Every problem of the text, in its order.
+pub fn parse_samples(text: &str) -> Result<Samples, Vec<Problem>> {
+    let Read { value, problems, .. } = read(text, None);
+    match value {
+        Some(samples) if problems.is_empty() => Ok(samples),
         _ => Err(problems.sorted()),
     }
 }

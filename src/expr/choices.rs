@@ -72,6 +72,23 @@ impl Choices {
         Ok(None)
     }
 
+    /// The same of those values that `read` makes something of.
+    ///
+    /// # Errors
+    /// Where a query visits too many nodes.
+    pub fn choose_as<T>(
+        &self,
+        scope: &RequestScope<'_>,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, EvalError> {
+        for way in &self.0 {
+            if let Some(read) = way.take(scope)?.and_then(|value| read(&value)) {
+                return Ok(Some(read));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether one of the ways looks into the parsed body.
     #[must_use]
     pub fn needs_json(&self) -> bool {

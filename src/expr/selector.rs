@@ -11,11 +11,11 @@ use super::text::as_text;
 use super::{EvalError, ExprError, JsonRef, Needs, Query};
 
 const FORMS: &str = "`$.json.path`, `envelope:$.json.path`, `body:$.json.path`, `header:Name`, `query:name`, `path:name`, \
-                     `form:name`, `method`, `body:sha256` or `data:sha256`";
-const KINDS: [&str; 7] = ["header", "query", "path", "form", "body", "data", "envelope"];
+                     `form:name`, `method`, `body:sha256`, `data:sha256` or `sha256:` and one of these";
+const KINDS: [&str; 8] = ["header", "query", "path", "form", "body", "data", "envelope", "sha256"];
 
 /// A compiled selector: `$.json.path`, `envelope:$.json.path`, `body:$.json.path`, `header:Name`, `query:name`, `path:name`,
-/// `form:name`, `method`, `body:sha256`, `data:sha256`.
+/// `form:name`, `method`, `body:sha256`, `data:sha256`, or `sha256:` and one of these.
 #[derive(Debug, Clone)]
 pub struct Selector(Place);
 
@@ -32,6 +32,8 @@ enum Place {
     Envelope(Query),
     Whole(Query),
     Method,
+    /// The hash of what that finds.
+    Sha256(Box<Selector>),
 }
 
 /// What selectors look at.
@@ -92,6 +94,7 @@ impl Selector {
             ("header", name) => HeaderName::from_bytes(name.as_bytes()).map(Place::Header).map_err(|_| {
                 ExprError::new(format!("`{name}` is no name of a header")).expecting("such as `header:X-Signature`")
             }),
+            ("sha256", inner) => Self::parse(inner).map(|inner| Place::Sha256(Box::new(inner))),
             ("body", "sha256") => Ok(Place::BodySha256),
             ("data", "sha256") => Ok(Place::DataSha256),
             ("query" | "path" | "form", "") => {
@@ -143,14 +146,20 @@ impl Selector {
 
     /// Whether it looks into the parsed body (`$...`, `envelope:$...` or `body:$...`).
     #[must_use]
-    pub const fn needs_json(&self) -> bool {
-        matches!(self.0, Place::Json(_) | Place::Envelope(_) | Place::Whole(_))
+    pub fn needs_json(&self) -> bool {
+        match &self.0 {
+            Place::Json(_) | Place::Envelope(_) | Place::Whole(_) => true,
+            Place::Sha256(inner) => inner.needs_json(),
+            _ => false,
+        }
     }
 
     /// Adds what it looks at in the parsed body, where that is the envelope too.
     pub(super) fn add_needs(&self, needs: &mut Needs) {
-        if let Place::Json(query) | Place::Envelope(query) | Place::Whole(query) = &self.0 {
-            query.add_needs(needs);
+        match &self.0 {
+            Place::Json(query) | Place::Envelope(query) | Place::Whole(query) => query.add_needs(needs),
+            Place::Sha256(inner) => inner.add_needs(needs),
+            _ => {}
         }
     }
 
@@ -172,6 +181,11 @@ impl Selector {
             Place::Json(query) => select_json(query, scope.json),
             Place::Envelope(query) => select_json(query, scope.envelope),
             Place::Whole(query) => select_json(query, scope.whole),
+            Place::Sha256(inner) => Ok(match inner.select(scope)? {
+                Selected::Nothing => Selected::Nothing,
+                Selected::One(value) => Selected::One(sha256(value.as_bytes()).into()),
+                Selected::Several(value) => Selected::Several(sha256(value.as_bytes()).into()),
+            }),
             Place::Method => Ok(Selected::One(scope.method.as_str().into())),
         }
     }
@@ -321,6 +335,9 @@ mod tests {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(select("body:sha256", &scope), one(abc));
         assert_eq!(select("data:sha256", &scope), one(empty));
+        let scope = RequestScope { query: "q=abc", ..empty_scope(&headers) };
+        assert_eq!(select("sha256:query:q", &scope), one(abc));
+        assert_eq!(select("sha256:query:other", &scope), Selected::Nothing);
     }
 
     #[test]
@@ -355,7 +372,14 @@ mod tests {
 
     #[test]
     fn only_json_needs_json() {
-        for (text, needs) in [("$.a", true), ("envelope:$.a", true), ("body:$.a", true), ("method", false), ("header:A", false), ("body:sha256", false)] {
+        for (text, needs) in [
+            ("$.a", true),
+            ("envelope:$.a", true),
+            ("body:$.a", true),
+            ("method", false),
+            ("header:A", false),
+            ("body:sha256", false),
+        ] {
             assert_eq!(Selector::parse(text).unwrap().needs_json(), needs);
         }
     }

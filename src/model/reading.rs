@@ -98,7 +98,10 @@ mod tests {
 
     #[test]
     fn a_form_is_an_object_of_strings_in_its_order() {
-        assert_eq!(json(&Reading::Form, "To=%2B1555&Body=a+b%26c&To=2&To=3"), r#"{"To":["+1555","2","3"],"Body":"a b&c"}"#);
+        assert_eq!(
+            json(&Reading::Form, "To=%2B1555&Body=a+b%26c&To=2&To=3"),
+            r#"{"To":["+1555","2","3"],"Body":"a b&c"}"#
+        );
         assert_eq!(json(&Reading::Form, ""), "{}");
     }
 

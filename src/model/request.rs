@@ -33,7 +33,12 @@ pub struct Evidence {
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub configuration: Arc<str>,
     /// How the body is read as JSON.
-    #[serde(default, skip_serializing_if = "is_json", serialize_with = "write_reading", deserialize_with = "read_reading")]
+    #[serde(
+        default,
+        skip_serializing_if = "is_json",
+        serialize_with = "write_reading",
+        deserialize_with = "read_reading"
+    )]
     pub reading: Reading,
 }
 

@@ -16,7 +16,8 @@ impl Hosts {
         let mut sound = true;
         if names.is_empty() {
             sound = false;
-            problems.push(Problem::error(names.place, "no host is named, so nothing can be fetched").expected("a host"));
+            problems
+                .push(Problem::error(names.place, "no host is named, so nothing can be fetched").expected("a host"));
         }
         for name in names.iter().filter(|name| !is_pinned(name)) {
             sound = false;

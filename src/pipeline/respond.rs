@@ -266,38 +266,57 @@ mod tests {
         (respond, problems.sorted())
     }
 
+    fn json_of(answer: &Answer) -> Option<Value> {
+        answer.body.as_ref().map(|body| serde_json::from_slice(body).unwrap())
+    }
+
     #[test]
     fn what_a_provider_does_not_say_is_as_it_is() {
         let silent = Respond::default();
         for ending in [Ending::Accepted, Ending::Filtered, Ending::Duplicate, Ending::Invalid, Ending::Unavailable] {
-            assert_eq!(silent.render(ending, 418, &["1"]), (418, None), "{}", ending.as_str());
+            assert_eq!(silent.render(ending, 418, &["1"]), Answer::new(418), "{}", ending.as_str());
         }
     }
 
     #[test]
     fn what_is_filtered_or_a_duplicate_is_answered_as_accepted_unless_it_says_otherwise() {
         let (respond, _) = compile("{ accepted: { status: 200 }, duplicate: { status: 208 } }");
-        assert_eq!(respond.render(Ending::Accepted, 202, &[]).0, 200);
-        assert_eq!(respond.render(Ending::Filtered, 202, &[]).0, 200);
-        assert_eq!(respond.render(Ending::Duplicate, 202, &[]).0, 208);
-        assert_eq!(respond.render(Ending::Invalid, 422, &[]).0, 422);
+        assert_eq!(respond.render(Ending::Accepted, 202, &[]).status, 200);
+        assert_eq!(respond.render(Ending::Filtered, 202, &[]).status, 200);
+        assert_eq!(respond.render(Ending::Duplicate, 202, &[]).status, 208);
+        assert_eq!(respond.render(Ending::Invalid, 422, &[]).status, 422);
     }
 
     #[test]
     fn a_body_knows_the_ids_and_the_outcome() {
         let (respond, _) = compile("{ accepted: { body: { first: $.id, all: '$.ids[*]', is: $.outcome } } }");
         let told = respond.render(Ending::Accepted, 202, &["a", "b"]);
-        assert_eq!(told, (202, Some(json!({ "first": "a", "all": ["a", "b"], "is": "accepted" }))));
-        assert_eq!(
-            respond.render(Ending::Filtered, 202, &[]).1,
-            Some(json!({ "first": null, "all": [], "is": "filtered" }))
-        );
+        assert_eq!(told.status, 202);
+        assert_eq!(json_of(&told), Some(json!({ "first": "a", "all": ["a", "b"], "is": "accepted" })));
+        assert_eq!(told.headers["content-type"], "application/json");
+        let none = respond.render(Ending::Filtered, 202, &[]);
+        assert_eq!(json_of(&none), Some(json!({ "first": null, "all": [], "is": "filtered" })));
     }
 
     #[test]
     fn a_body_that_cannot_be_filled_leaves_the_status() {
         let (respond, _) = compile("{ invalid: { status: 200, body: { x: { $path: $.nope, $required: true } } } }");
-        assert_eq!(respond.render(Ending::Invalid, 422, &[]), (200, None));
+        assert_eq!(respond.render(Ending::Invalid, 422, &[]), Answer::new(200));
+    }
+
+    #[test]
+    fn a_text_is_a_body_as_it_is_and_no_text_is_none() {
+        let (respond, _) = compile(
+            "{ accepted: { text: '[accepted]', headers: { X-A: b } }, filtered: { text: '', headers: { Content-Type: text/xml } } }",
+        );
+        let told = respond.render(Ending::Accepted, 202, &[]);
+        assert_eq!(told.body.as_deref(), Some(&b"[accepted]"[..]));
+        assert_eq!(
+            (&told.headers["content-type"], &told.headers["x-a"]),
+            (&HeaderValue::from_static("text/plain; charset=utf-8"), &HeaderValue::from_static("b"))
+        );
+        let told = respond.render(Ending::Filtered, 202, &[]);
+        assert_eq!(told.body.as_deref(), Some(&b""[..]));
     }
 
     #[test]
@@ -311,6 +330,9 @@ mod tests {
             "{ invalid: { status: 600 } }",
             "{ filtered: { status: 101 } }",
             "{ duplicate: { body: '{$.id' } }",
+            "{ accepted: { body: {}, text: a } }",
+            "{ accepted: { headers: { 'X A': b } } }",
+            "{ accepted: { headers: { Content-Length: '7' } } }",
         ] {
             let (_, problems) = compile(wrong);
             assert_eq!(problems.len(), 1, "{wrong}: {problems:?}");

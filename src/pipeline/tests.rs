@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use url::Url;
 
 use super::deliver::{Outbound, Target};
-use super::verify::{Rejection, Unsigned, Verifier};
+use super::verify::{Rejection, Surroundings, Unsigned, Verifier};
 use super::*;
 use crate::config::file::{Auth, Encoding, HashFunction, OneOrMany, TimestampFormat};
 use crate::config::{At, Named, Problems, file};
@@ -97,6 +97,9 @@ fn inbound(sign: &file::SignHmac) -> file::Hmac {
             at(file::TimestampRule { from: time.to.clone(), format: time.format, tolerance: None, symmetric: None })
         }),
         content: sign.content.clone(),
+        url: None,
+        body_hash: None,
+        each: None,
     }
 }
 
@@ -104,7 +107,8 @@ fn verifier(hmac: file::Hmac, secret: &str, id: &str) -> Verifier {
     let secrets = [at(NamedSecret::new("main", Secret::new(secret.to_owned())))];
     let id = Choices::none().or_select(id).unwrap();
     let mut problems = Problems::new();
-    let verifier = Verifier::compile(&at(Auth::Hmac(hmac)), &secrets, &id, Some(ORIGIN), &mut problems);
+    let surroundings = Surroundings { id: &id, public_url: Some(ORIGIN), roles: &[] };
+    let verifier = Verifier::compile(&at(Auth::Hmac(hmac)), &secrets, surroundings, &mut problems);
     verifier.unwrap_or_else(|| panic!("{:?}", problems.sorted()))
 }
 
@@ -208,6 +212,9 @@ fn standard_webhooks() -> file::Hmac {
             symmetric: None,
         })),
         content: Some(text("{id}.{timestamp}.{body}")),
+        url: None,
+        body_hash: None,
+        each: None,
     }
 }
 

@@ -132,9 +132,9 @@ impl Compiler<'_> {
         parameters::check(file, provider, problems);
         let secrets = auth::secrets(file, provider, problems);
         let public_url = self.public_url.as_deref();
-        let verifier = secrets.as_ref().and_then(|secrets| {
-            auth::verifier(file, secrets, provider, &self.file.providers, public_url, problems)
-        });
+        let verifier = secrets
+            .as_ref()
+            .and_then(|secrets| auth::verifier(file, secrets, provider, &self.file.providers, public_url, problems));
         let credentials = auth::credentials(verifier.as_ref());
         let provider_name = file.provider.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
         let map = provider.and_then(|provider| provider.event.as_ref()).map(|event| (provider_name, event));
@@ -334,8 +334,11 @@ fn check_providers(file: &file::ConfigFile, problems: &mut Problems) {
         // What a route gives is not here to be missed.
         let given = |name: &str| At::nowhere(NamedSecret::new(name, Secret::new("00".repeat(32))));
         let roles: Vec<_> = handshake::secret_roles(provider).into_iter().map(given).collect();
-        let surroundings =
-            handshake::Surroundings { secrets: &[given("main")], roles: &roles, public_url: Some("https://any.example") };
+        let surroundings = handshake::Surroundings {
+            secrets: &[given("main")],
+            roles: &roles,
+            public_url: Some("https://any.example"),
+        };
         Handshakes::compile(&provider.handshake, surroundings, problems);
         Respond::compile(&provider.respond, problems);
     }

@@ -11,6 +11,7 @@ mod jwt;
 mod outbound;
 mod provider;
 mod route;
+mod samples;
 mod signed;
 
 use serde::Deserialize;
@@ -25,10 +26,11 @@ pub use event::{BodyForm, Choice, EventMap};
 pub use handshake::{
     Confirm, Expectation, Handshake, HandshakeMoment, HandshakeSign, Reply, ReplyEd25519, ReplyHmac, Respond,
 };
-pub use jwt::{Claims, ClaimedHash, Jwt, JwtAlgorithm, JwtKeys, PlaidKeys};
+pub use jwt::{ClaimedHash, Claims, Jwt, JwtAlgorithm, JwtKeys, PlaidKeys};
 pub use outbound::{AuthStyle, OAuth2, Sign, SignHmac, SignSignature, SignTimestamp, StandardWebhooks, Tls};
 pub use provider::{About, Provider};
 pub use route::{Delivery, Filter, FilterBlock, OnDeadLetter, Route, Window};
+pub use samples::{HandshakeSample, Sample, SampleEvent, SampleReply, Samples};
 pub use signed::{
     BodyHash, Certificate, EcdsaFormat, EcdsaP256, Ed25519, Encoding, HashFunction, Hmac, Key, KeyedHash, Padding,
     Ports, Rsa, Signature, SignatureList, TimestampFormat, TimestampRule, UrlRule,

@@ -12,9 +12,7 @@ use crate::config::file::{Encoding, HashFunction, OneOrMany, TimestampFormat};
 use crate::config::{At, Named, Place, Problem, Problems, file};
 use crate::expr::{Choices, JsonRef, RequestScope};
 use crate::model::{NamedSecret, Secret, Timestamp};
-use crate::signing::{
-    self, Content, Context, Fill, Form, Holes, MacKey, Message, SigningError, mac_keys, write_time,
-};
+use crate::signing::{self, Content, Context, Fill, Form, Holes, MacKey, Message, SigningError, mac_keys, write_time};
 
 /// How a destination's requests are signed.
 #[derive(Debug)]

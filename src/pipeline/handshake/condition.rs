@@ -45,11 +45,7 @@ pub fn secret_roles(provider: &file::Provider) -> BTreeSet<&str> {
 // === impl Conditions ===
 
 impl Conditions {
-    pub(super) fn compile(
-        file: &file::Handshake,
-        roles: &[At<NamedSecret>],
-        problems: &mut Problems,
-    ) -> Option<Self> {
+    pub(super) fn compile(file: &file::Handshake, roles: &[At<NamedSecret>], problems: &mut Problems) -> Option<Self> {
         let mut selected = Vec::new();
         let mut methods = None;
         for (text, expectation) in file.matches.iter() {

@@ -101,9 +101,8 @@ impl Handshakes {
     #[must_use]
     pub fn answer(&self, received: &Received, moment: Moment) -> Option<Handshaken> {
         // The body is parsed only where everything else says that it is one.
-        let may_be = |handshake: &&Handshake| {
-            handshake.moment == moment && handshake.conditions.may_hold(&received.scope())
-        };
+        let may_be =
+            |handshake: &&Handshake| handshake.moment == moment && handshake.conditions.may_hold(&received.scope());
         let mut likely = self.0.iter().filter(may_be).peekable();
         likely.peek()?;
         let json: Option<Value> = serde_json::from_slice(&received.body).ok();
@@ -173,12 +172,18 @@ mod tests {
 
     use super::*;
     use crate::config::load;
-    use crate::model::Timestamp;
+    use crate::model::{Secret, Timestamp};
 
     fn compile(handshakes: &str) -> (Handshakes, Vec<Problem>) {
         let provider = load::parse_provider(&format!("auth: none\nhandshake: {handshakes}")).unwrap();
         let mut problems = Problems::new();
-        let handshakes = Handshakes::compile(&provider.handshake, &mut problems);
+        let secret = |name: &str, value: &str| At::nowhere(NamedSecret::new(name, Secret::new(value.to_owned())));
+        let surroundings = Surroundings {
+            secrets: &[secret("main", "key")],
+            roles: &[secret("verify_token", "meatyhamhock")],
+            public_url: None,
+        };
+        let handshakes = Handshakes::compile(&provider.handshake, surroundings, &mut problems);
         (handshakes, problems.sorted())
     }
 
@@ -197,7 +202,15 @@ mod tests {
     fn answer(handshakes: &str, query: &str, body: &str) -> Option<(u16, Value)> {
         let (handshakes, problems) = compile(handshakes);
         assert!(problems.is_empty(), "{problems:?}");
-        handshakes.answer(&received(query, body), Moment::AfterAuth)
+        let answer = handshakes.answer(&received(query, body), Moment::AfterAuth)?.answer;
+        Some((answer.status, answer.body.map(|body| serde_json::from_slice(&body).unwrap()).unwrap_or_default()))
+    }
+
+    fn text(handshakes: &str, query: &str) -> Option<String> {
+        let (handshakes, problems) = compile(handshakes);
+        assert!(problems.is_empty(), "{problems:?}");
+        let answer = handshakes.answer(&received(query, ""), Moment::BeforeAuth)?.answer;
+        answer.body.map(|body| String::from_utf8(body.to_vec()).unwrap())
     }
 
     const CHALLENGE: &str = "[{ match: { $.type: url_verification }, reply: { body: { challenge: $.challenge } } }]";
@@ -249,7 +262,7 @@ mod tests {
              { match: { 'path:hook': Hello }, reply: { status: 202 } }, \
              { match: { 'path:hook': Hello }, reply: { status: 203 } }]",
         );
-        let status = |moment| handshakes.answer(&received("", ""), moment).map(|(status, _)| status);
+        let status = |moment| handshakes.answer(&received("", ""), moment).map(|handshaken| handshaken.answer.status);
         assert_eq!(status(Moment::BeforeAuth), Some(201));
         assert_eq!(status(Moment::AfterAuth), Some(202));
     }
@@ -261,9 +274,89 @@ mod tests {
             "[{ match: { hedaer:X: a }, reply: {} }]",
             "[{ match: { $.a: x }, reply: { status: 199 } }]",
             "[{ match: { $.a: x }, reply: { body: '{$.a' } }]",
+            "[{ match: { $.a: x }, reply: { body: { b: '{query:a} {nope}' } } }]",
+            "[{ match: { $.a: x }, reply: { text: '{signature}' } }]",
+            "[{ match: { $.a: x }, reply: { headers: { Content-Length: '1' } } }]",
+            "[{ match: { $.a: { secret: other } }, reply: {} }]",
+            "[{ match: { $.a: x }, if: '$.b ==', reply: {} }]",
+            "[{ match: { $.a: x }, sign: {}, reply: {} }]",
+            "[{ match: { $.a: x }, when: before_auth, reply: {}, confirm: { url: $.b, hosts: [a.example.com] } }]",
+            "[{ match: { $.a: x }, reply: {}, confirm: { url: $.b, hosts: ['*'] } }]",
         ] {
             assert_eq!(compile(handshakes).1.len(), 1, "{handshakes}");
         }
-        assert!(compile("[]").0.is_empty());
+        assert!(!compile("[]").0.take(&Method::POST));
+    }
+
+    #[test]
+    fn a_challenge_in_the_query_is_answered_as_text_to_whoever_knows_the_token() {
+        let meta = "[{ match: { method: POST, 'query:mode': subscribe, 'query:token': { secret: verify_token } }, \
+                    when: before_auth, reply: { text: '{query:challenge}' } }]";
+        let asked = "mode=subscribe&challenge=11%2058&token=meatyhamhock";
+        assert_eq!(text(meta, asked).as_deref(), Some("11 58"));
+        for query in [
+            "mode=subscribe&challenge=1&token=other",
+            "mode=subscribe&challenge=1",
+            "mode=subscribe&token=meatyhamhock",
+        ] {
+            assert_eq!(text(meta, query), None, "{query}");
+        }
+    }
+
+    #[test]
+    fn nobody_has_an_event_signed_by_asking_for_a_signature() {
+        let crc = "[{ match: { 'query:crc': { exists: true } }, when: before_auth, \
+                   sign: { hmac: { hash: sha256, content: '{query:crc}' } }, reply: { text: 'sha256={signature}' } }]";
+        assert!(text(crc, "crc=challenge_string").is_some_and(|text| text.len() == 7 + 64));
+        let long = format!("crc={}", "a".repeat(513));
+        for query in ["crc=%7B%22id%22%3A1%7D", "crc=%5B1%5D", "crc=a+b", "crc=%22a%22", "crc=a%0Ab", long.as_str()] {
+            assert_eq!(text(crc, query), None, "{query}");
+        }
+        // Whoever is verified may have signed what they like: they know the secret.
+        let verified = crc.replace("before_auth", "after_auth");
+        assert!(compile(&verified).0.answer(&received("crc=%7B%7D", ""), Moment::AfterAuth).is_some());
+    }
+
+    #[test]
+    fn a_condition_is_one_over_the_body() {
+        let empty = "[{ match: { method: POST }, if: '$.events && !$.events[0]', reply: { text: '' } }]";
+        let (handshakes, _) = compile(empty);
+        let taken = |body: &str| handshakes.answer(&received("", body), Moment::AfterAuth).is_some();
+        assert!(taken(r#"{"events":[]}"#));
+        assert!(!taken(r#"{"events":[1]}"#) && !taken("{}") && !taken("not json"));
+    }
+
+    #[test]
+    fn only_addresses_of_the_pinned_hosts_are_confirmed() {
+        let sns = "[{ match: { $.Type: Sub }, reply: {}, confirm: { url: $.Url, hosts: ['sns.*.amazonaws.com'] } }]";
+        let (handshakes, problems) = compile(sns);
+        assert!(problems.is_empty(), "{problems:?}");
+        let confirmed = |url: &str| {
+            let body = json!({ "Type": "Sub", "Url": url }).to_string();
+            handshakes
+                .answer(&received("", &body), Moment::AfterAuth)
+                .map(|handshaken| handshaken.confirm.unwrap().to_string())
+        };
+        let url = "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&Token=1";
+        assert_eq!(confirmed(url).as_deref(), Some(url));
+        assert_eq!(confirmed("https://evil.example/?Token=1"), None);
+    }
+
+    #[test]
+    fn whoever_sends_cloudevents_may_ask_whether_it_may() {
+        let handshakes = Handshakes::cloudevents();
+        assert!(handshakes.take(&Method::OPTIONS) && !handshakes.take(&Method::GET));
+        let mut asked = received("", "");
+        asked.method = Method::OPTIONS;
+        assert!(handshakes.answer(&asked, Moment::BeforeAuth).is_none());
+        asked.headers.insert("webhook-request-origin", "eventemitter.example.com".parse().unwrap());
+        let rate = |asked: &Received| {
+            let answer = handshakes.answer(asked, Moment::BeforeAuth).unwrap().answer;
+            assert_eq!(answer.headers["webhook-allowed-origin"], "eventemitter.example.com");
+            answer.headers["webhook-allowed-rate"].to_str().unwrap().to_owned()
+        };
+        assert_eq!(rate(&asked), "*");
+        asked.headers.insert("webhook-request-rate", "120".parse().unwrap());
+        assert_eq!(rate(&asked), "120");
     }
 }

@@ -18,7 +18,8 @@ impl Forms {
         let Some(file) = file else { return Self(vec![BodyForm::Json]) };
         if file.as_slice().is_empty() {
             problems.push(
-                Problem::error(file.place, "no form of a body is named, so no request would be taken").expected("`json`, for one"),
+                Problem::error(file.place, "no form of a body is named, so no request would be taken")
+                    .expected("`json`, for one"),
             );
         }
         Self(file.as_slice().iter().map(|form| form.value.clone()).collect())

@@ -262,10 +262,9 @@ impl Mapping {
             Some(id) => require("id", id, &scope)?.into(),
             None => self.default_id(&kind, source, place()),
         };
-        let text = |choices: &Choices| choices.choose(&scope);
         Ok(Draft {
-            subject: text(&self.subject)?.map(|subject| subject.into()),
-            time: text(&self.time)?.and_then(|time| attributes::time(&time)),
+            subject: self.subject.choose(&scope)?.map(|subject| subject.into()),
+            time: self.time.choose_as(&scope, attributes::time)?,
             kind: kind.into(),
             id,
             source: None,

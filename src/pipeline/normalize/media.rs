@@ -51,7 +51,9 @@ impl Media {
             "application/json" | "text/json" => Self::Json,
             "application/x-www-form-urlencoded" | "application/octet-stream" => Self::Careless,
             "text/plain" => Self::Text,
-            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => Self::Lines,
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+                Self::Lines
+            }
             other if other.ends_with("+json") => Self::Json,
             _ => Self::Other,
         })

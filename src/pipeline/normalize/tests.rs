@@ -10,7 +10,7 @@ use super::*;
 use crate::config::load;
 use crate::expr::{Choices, JsonRef, Query, view};
 use crate::model::Timestamp;
-use crate::pipeline::verify::Verifier;
+use crate::pipeline::verify::{Surroundings, Verifier};
 
 fn received(headers: &[(&str, &str)], body: &[u8]) -> Received {
     let field = |(name, value): &(&str, &str)| {
@@ -30,7 +30,9 @@ fn received(headers: &[(&str, &str)], body: &[u8]) -> Received {
 fn run(normalizer: &Normalizer, received: Received) -> Result<Vec<Occurrence>, NotAnEvent> {
     let mut problems = Problems::new();
     let auth = At::nowhere(file::Auth::None);
-    let verifier = Verifier::compile(&auth, &[], &Choices::none(), None, &mut problems).unwrap();
+    let id = Choices::none();
+    let surroundings = Surroundings { id: &id, public_url: None, roles: &[] };
+    let verifier = Verifier::compile(&auth, &[], surroundings, &mut problems).unwrap();
     let now = received.received_at;
     let verified = verifier.verify(received, now).unwrap();
     normalizer.normalize(verified, RequestId(Uuid::nil()), &"f1".into()).map(|normalized| normalized.events)

@@ -70,7 +70,9 @@ fn compile_signed(
 ) -> Option<Scheme> {
     let place = context.place;
     let (name, keys, description, secret_in_content) = match auth {
-        file::Auth::Hmac(hmac) => ("hmac", Keys::mac(hmac, secrets, place, problems), Description::of_hmac(hmac), false),
+        file::Auth::Hmac(hmac) => {
+            ("hmac", Keys::mac(hmac, secrets, place, problems), Description::of_hmac(hmac), false)
+        }
         file::Auth::KeyedHash(file) => {
             let keys = Some(Keys::hash(file.hash, secrets));
             let description = Description::of(&file.signature, &file.timestamp, Some(&file.content), &file.url);
@@ -110,8 +112,11 @@ fn compile_signed(
     }
     if let (file::Auth::Rsa(file::Rsa { certificate: Some(certificate), .. }), false) = (auth, signed.has_secret()) {
         problems.push(
-            Problem::error(certificate.place, "`content` has no `{secret}`: whatever the provider signs for anybody would do")
-                .expected("`{secret}` in `content`, for what is yours alone, such as the id of the webhook"),
+            Problem::error(
+                certificate.place,
+                "`content` has no `{secret}`: whatever the provider signs for anybody would do",
+            )
+            .expected("`{secret}` in `content`, for what is yours alone, such as the id of the webhook"),
         );
         return None;
     }

@@ -10,9 +10,7 @@ use super::{Rejection, SignError};
 use crate::config::file::{Encoding, HashFunction};
 use crate::config::{At, Place, Problem, Problems, file};
 use crate::model::{NamedSecret, Timestamp};
-use crate::signing::{
-    Content, Fill, KeyRule, MacKey, Message, PrivateKey, PublicKey, PublicScheme, digest, mac_keys,
-};
+use crate::signing::{Content, Fill, KeyRule, MacKey, Message, PrivateKey, PublicKey, PublicScheme, digest, mac_keys};
 
 /// The keys of a scheme, in the order of the secrets; several of one name where a secret's text can be read in several
 /// encodings.
@@ -37,7 +35,12 @@ pub(super) struct Public {
 // === impl Keys ===
 
 impl Keys {
-    pub(super) fn mac(file: &file::Hmac, secrets: &[At<NamedSecret>], place: Place, problems: &mut Problems) -> Option<Self> {
+    pub(super) fn mac(
+        file: &file::Hmac,
+        secrets: &[At<NamedSecret>],
+        place: Place,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         mac_keys(file.hash, &file.key, secrets, place, problems).map(Self::Mac)
     }
 
@@ -120,7 +123,9 @@ impl Keys {
     /// The text of the first secret, where that is in what is signed.
     pub(super) fn first_secret(&self) -> Option<&str> {
         match self {
-            Self::Hash(_, secrets) | Self::Fetched(_, _, secrets) => secrets.first().map(|secret| secret.value.expose()),
+            Self::Hash(_, secrets) | Self::Fetched(_, _, secrets) => {
+                secrets.first().map(|secret| secret.value.expose())
+            }
             Self::Mac(_) | Self::Public(_) => None,
         }
     }
@@ -160,7 +165,9 @@ impl Keys {
                 let key = source.key(message)?;
                 for secret in secrets {
                     let parts = content.parts(message, Fill { secret: Some(secret.value.expose()), ..fill })?;
-                    let right = candidates.iter().any(|candidate| key.as_public(*scheme).is_some_and(|key| key.verifies(&parts, candidate)));
+                    let right = candidates
+                        .iter()
+                        .any(|candidate| key.as_public(*scheme).is_some_and(|key| key.verifies(&parts, candidate)));
                     matched = matched.or(right.then_some(&secret.name));
                 }
             }
@@ -200,9 +207,6 @@ fn no_public_key(scheme: PublicScheme, rule: &KeyRule, secret: &At<NamedSecret>)
         PublicScheme::EcdsaP256(_) => "ECDSA with the curve P-256",
         PublicScheme::Rsa(..) => "RSA of at least 2048 bits",
     };
-    Problem::error(secret.place, format!("the secret `{}` is no public key for {what}", secret.name)).expected(format!(
-        "the provider's public key: {}, or PEM with `-----BEGIN PUBLIC KEY-----`",
-        rule.encodings()
-    ))
+    Problem::error(secret.place, format!("the secret `{}` is no public key for {what}", secret.name))
+        .expected(format!("the provider's public key: {}, or PEM with `-----BEGIN PUBLIC KEY-----`", rule.encodings()))
 }
-

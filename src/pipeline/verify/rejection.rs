@@ -104,8 +104,12 @@ impl Rejection {
                 "the request lacks something that `content` names: check it against the documents"
             }
             Self::WrongAlgorithm => "check `algorithms`: a token's own word for its algorithm is not believed",
-            Self::ForeignKey => "the key's address is none of the provider's `hosts`: a forgery, or compare them with its documents",
-            Self::UnknownKey => "no key has the id that the request names: a forgery, or the keys' address is another account's",
+            Self::ForeignKey => {
+                "the key's address is none of the provider's `hosts`: a forgery, or compare them with its documents"
+            }
+            Self::UnknownKey => {
+                "no key has the id that the request names: a forgery, or the keys' address is another account's"
+            }
             Self::KeyUnavailable => "the key could not be fetched: check that this machine reaches the provider's host",
             Self::Mismatch => "check the secret and its `key.encoding`, and that no proxy changes the body or the URL",
             Self::Stale => "check this machine's clock; a request that waited, or was replayed, is refused",

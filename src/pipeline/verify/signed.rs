@@ -79,7 +79,12 @@ impl Signed {
         let timestamp = self.timestamp.as_ref().is_some_and(TimestampRule::needs_json);
         let body_hash = self.body_hash.as_ref().is_some_and(BodyHash::needs_json);
         let keys = self.keys.needs_json();
-        timestamp || body_hash || keys || self.each.is_some() || self.signature.needs_json() || self.content.needs_json()
+        timestamp
+            || body_hash
+            || keys
+            || self.each.is_some()
+            || self.signature.needs_json()
+            || self.content.needs_json()
     }
 
     /// Whether the secret's text is in what is signed.
@@ -153,12 +158,7 @@ impl Signed {
     }
 
     /// The tag of a message, by the first of the keys.
-    fn tag(
-        &self,
-        message: &Message<'_>,
-        time: Option<&str>,
-        signing: &Signing<'_>,
-    ) -> Result<Vec<u8>, SignError> {
+    fn tag(&self, message: &Message<'_>, time: Option<&str>, signing: &Signing<'_>) -> Result<Vec<u8>, SignError> {
         let fill = Fill { time, secret: self.keys.first_secret(), ..Fill::default() };
         let parts = self.content.parts(message, fill).map_err(SignError::Content)?;
         self.keys.sign(&parts, signing.private).map(|tag| signing.tag(tag))
@@ -207,7 +207,8 @@ impl Signed {
         let time = stamp.map(|stamp| &*stamp.text);
         let mut matched = None;
         for variant in 0..self.content.variants() {
-            let found = self.keys.matching(message, candidates, &self.content, Fill { time, variant, ..Fill::default() })?;
+            let found =
+                self.keys.matching(message, candidates, &self.content, Fill { time, variant, ..Fill::default() })?;
             matched = matched.or(found);
         }
         let secret = matched.ok_or(Rejection::Mismatch)?;

@@ -61,7 +61,11 @@ impl Sns {
         }
         let from = Selector::parse("$.SigningCertURL").ok()?;
         Some(Self {
-            certificates: Certificates::source(from, hosts.filter(|_| sound)?, VERSIONS.map(|(_, scheme)| scheme).to_vec()),
+            certificates: Certificates::source(
+                from,
+                hosts.filter(|_| sound)?,
+                VERSIONS.map(|(_, scheme)| scheme).to_vec(),
+            ),
             topics: secrets.iter().map(|secret| secret.value.clone()).collect(),
         })
     }

@@ -6,8 +6,7 @@ use crate::config::Problem;
 use crate::expr::{ExprError, Query, Selector};
 
 /// The parts that are words. Any other part is a selector.
-const WORDS: [&str; 9] =
-    ["body", "timestamp", "id", "method", "path", "url", "crc32", "form_sorted", "secret"];
+const WORDS: [&str; 9] = ["body", "timestamp", "id", "method", "path", "url", "crc32", "form_sorted", "secret"];
 const KINDS: [&str; 5] = ["header:", "query:", "path:", "form:", "body:"];
 pub(super) const EXPECTED: &str = "`{body}`, `{timestamp}`, `{id}`, `{method}`, `{path}`, `{url}`, `{crc32}`, `{form_sorted}`, \
                                    `{headers:Name}`, `{header:Name}`, `{query:name}`, `{path:name}`, `{form:name}` or `{$.path}`";

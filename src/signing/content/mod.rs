@@ -119,11 +119,7 @@ impl Content {
         })
     }
 
-    fn cut(
-        text: &At<String>,
-        problems: &mut Problems,
-        part: impl Fn(&str) -> Result<Part, Problem>,
-    ) -> Option<Self> {
+    fn cut(text: &At<String>, problems: &mut Problems, part: impl Fn(&str) -> Result<Part, Problem>) -> Option<Self> {
         let pieces = match pieces(text) {
             Ok(pieces) => pieces,
             Err(message) => {
@@ -247,9 +243,8 @@ impl Part {
                 .ok_or(SigningError::Incomplete),
             Self::Field(selector) => message.one(selector)?.map(bytes).ok_or(SigningError::Incomplete),
             Self::Json(query) => json_text(query, message),
-            Self::Required(query) => {
-                json_text(query, message).and_then(|text| Some(text).filter(|text| !text.is_empty()).ok_or(SigningError::Incomplete))
-            }
+            Self::Required(query) => json_text(query, message)
+                .and_then(|text| Some(text).filter(|text| !text.is_empty()).ok_or(SigningError::Incomplete)),
         }
     }
 }

@@ -63,7 +63,8 @@ fn other_ports(base: &str) -> Vec<Box<str>> {
     let Ok(url) = url::Url::parse(base) else { return Vec::new() };
     let Some((scheme, rest)) = base.split_once("://") else { return Vec::new() };
     let (authority, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
-    let port = authority.rsplit_once(':').filter(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
+    let port =
+        authority.rsplit_once(':').filter(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
     match (port, url.port_or_known_default()) {
         (Some((host, _)), _) => vec![format!("{scheme}://{host}{path}").into()],
         (None, Some(port)) => vec![format!("{scheme}://{authority}:{port}{path}").into()],

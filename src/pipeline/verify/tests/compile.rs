@@ -38,7 +38,7 @@ const MAIN: &[(&str, &str)] = &[("main", "s3cret")];
 
 #[test]
 fn a_scheme_without_a_secret_does_not_load() {
-    let token = || file::Auth::Token(file::Token { from: text("header:X-Token"), prefix: None });
+    let token = || file::Auth::Token(plain_token());
     for auth in [token(), hmac(|_| {}), file::Auth::Basic(file::Basic::default()), file::Auth::Jwt(plain_jwt())] {
         assert_eq!(refused(auth.clone(), &[]), ["this auth scheme needs a secret"]);
         assert_eq!(refused(auth, &[("main", "")]), ["the secret `main` is empty"]);

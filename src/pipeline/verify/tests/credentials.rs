@@ -3,7 +3,7 @@
 use super::*;
 
 fn token(from: &str, prefix: Option<&str>) -> file::Auth {
-    file::Auth::Token(file::Token { from: text(from), prefix: prefix.map(str::to_owned) })
+    file::Auth::Token(file::Token { from: text(from), prefix: prefix.map(str::to_owned), each: None })
 }
 
 #[test]

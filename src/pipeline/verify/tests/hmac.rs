@@ -175,7 +175,7 @@ fn content_is_put_together_from_any_part_of_the_request() {
     let verifier = setup.verifier(file::Auth::Hmac(hmac), &[("main", KEY)]);
     let body = r#"{"n":7,"s":"x","none":null}"#;
     let message = format!("{{evt_1}}|POST|https://hooks.example.com/hooks/acme?shop=a%20b&x|order|a b|eu|7x|{body}");
-    let tag = signing::MacKey::new(HashFunction::Sha256, KEY.as_bytes()).unwrap();
+    let tag = crate::signing::MacKey::new(HashFunction::Sha256, KEY.as_bytes()).unwrap();
     let tag = hex::encode(tag.tag(&[message.as_bytes().into()]));
     let fields = [("x-id", "evt_1"), ("x-topic", "order"), ("x-signature", &tag)];
     let sent = Unsigned {

@@ -18,7 +18,7 @@ fn verifier(change: impl FnOnce(&mut file::Jwt)) -> Verifier {
 fn token(header: &Value, claims: &Value, key: &[u8]) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let message = format!("{}.{}", part(header), part(claims));
-    let tag = signing::MacKey::new(HashFunction::Sha256, key).unwrap().tag(&[message.as_bytes().into()]);
+    let tag = crate::signing::MacKey::new(HashFunction::Sha256, key).unwrap().tag(&[message.as_bytes().into()]);
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag))
 }
 

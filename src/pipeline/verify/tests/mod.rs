@@ -13,8 +13,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::*;
-use crate::config::Span;
 use crate::config::file::{Encoding, HashFunction, OneOrMany};
+use crate::config::{At, Problem, Problems, Span, file};
+use crate::expr::Choices;
 use crate::model::Secret;
 
 /// When the tests play.
@@ -49,7 +50,14 @@ fn plain_hmac() -> file::Hmac {
         },
         timestamp: None,
         content: None,
+        url: None,
+        body_hash: None,
+        each: None,
     }
+}
+
+fn plain_token() -> file::Token {
+    file::Token { from: text("header:X-Token"), prefix: None, each: None }
 }
 
 fn plain_jwt() -> file::Jwt {
@@ -58,8 +66,11 @@ fn plain_jwt() -> file::Jwt {
         prefix: None,
         algorithms: at(vec![at(file::JwtAlgorithm::HS256)]),
         key: file::Key::default(),
+        keys: None,
         claims: file::Claims::default(),
         leeway: None,
+        max_age: None,
+        body_hash: None,
     }
 }
 
@@ -74,7 +85,8 @@ const SETUP: Setup = Setup { id: Choices::none(), public_url: None };
 impl Setup {
     fn compile(&self, auth: file::Auth, named: &[(&str, &str)]) -> (Option<Verifier>, Vec<Problem>) {
         let mut problems = Problems::new();
-        let verifier = Verifier::compile(&at(auth), &secrets(named), &self.id, self.public_url, &mut problems);
+        let surroundings = Surroundings { id: &self.id, public_url: self.public_url, roles: &[] };
+        let verifier = Verifier::compile(&at(auth), &secrets(named), surroundings, &mut problems);
         (verifier, problems.sorted())
     }
 
@@ -127,7 +139,7 @@ fn nothing_is_asked_for_under_none_and_the_evidence_says_so() {
 fn a_verifier_shows_no_secret_and_nothing_made_of_it() {
     let secret = "hunter2-hunter2";
     let schemes = [
-        file::Auth::Token(file::Token { from: text("header:X-Token"), prefix: None }),
+        file::Auth::Token(plain_token()),
         file::Auth::Basic(file::Basic { username: Some(text("acme")) }),
         file::Auth::Hmac(plain_hmac()),
         file::Auth::Jwt(plain_jwt()),

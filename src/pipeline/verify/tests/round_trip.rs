@@ -46,7 +46,11 @@ fn hmacs() -> impl Strategy<Value = file::Hmac> {
 }
 
 fn schemes() -> impl Strategy<Value = file::Auth> {
-    let token = Just(file::Auth::Token(file::Token { from: text("header:X-Token"), prefix: Some("Key ".to_owned()) }));
+    let token = Just(file::Auth::Token(file::Token {
+        from: text("header:X-Token"),
+        prefix: Some("Key ".to_owned()),
+        each: None,
+    }));
     let basic = Just(file::Auth::Basic(file::Basic { username: Some(text("acme")) }));
     let algorithms = vec![file::JwtAlgorithm::HS256, file::JwtAlgorithm::HS384, file::JwtAlgorithm::HS512];
     let jwt = prop::sample::select(algorithms).prop_map(|algorithm| {

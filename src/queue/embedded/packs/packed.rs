@@ -29,7 +29,9 @@ pub(super) fn decode(entries: &[u8]) -> Result<Vec<PackedRequest<'_>>, CodecErro
     let mut history = Vec::new();
     for (_, entry) in entry::decode(entries).map_err(|_| altered())? {
         match entry {
-            Entry::Append(append) | Entry::AppendRead(_, append) => requests.push(PackedRequest { append, kept: Vec::new() }),
+            Entry::Append(append) | Entry::AppendRead(_, append) => {
+                requests.push(PackedRequest { append, kept: Vec::new() })
+            }
             // It is kept for people, and must not hold up what it belongs to.
             Entry::Again(again) => history.extend(serde_json::from_str::<Attempt>(again.attempt)),
             Entry::Made(made) => {
