@@ -1,7 +1,7 @@
 //! Who a route listens to: its provider, its scheme and its secrets.
 
 use crate::config::load::{Given, Section};
-use crate::config::{At, Named, Problem, Problems, file};
+use crate::config::{At, Named, Problem, Problems, Severity, file};
 use crate::expr::Choices;
 use crate::model::NamedSecret;
 use crate::pipeline::handshake::secret_roles;
@@ -73,7 +73,11 @@ pub(super) fn verifier(
     let verifier = Verifier::compile(auth, secrets, Surroundings { id: &id, public_url, roles }, &mut found);
     let elsewhere = route.provider.as_ref().is_some_and(|name| own.get(name).is_none());
     let place = if route.auth.is_some() { None } else { route.provider.as_ref().map(|name| name.place) };
-    problems.extend(found.iter().cloned().map(|problem| match place {
+    // What is odd about a built-in provider is in its notes, and nobody can mend it in their file.
+    let ours = |problem: &&Problem| {
+        !elsewhere || problem.severity == Severity::Error || secrets.iter().any(|secret| secret.place == problem.place)
+    };
+    problems.extend(found.iter().filter(ours).cloned().map(|problem| match place {
         // A built-in provider is another file, and what all of a scheme lacks, the route does not give it: that is
         // shown where the route names its provider.
         Some(place)
