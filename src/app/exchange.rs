@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use serde::Serialize;
-use serde_json::Value;
 use uuid::Builder;
 
 use super::finished::Finished;
-use super::rescue::{self, Refusal};
+use super::rescue;
 use super::shared::Shared;
 use crate::model::{Event, RequestId, Timestamp};
 use crate::pipeline::enqueue::{Origin, Wanted, enqueue};
@@ -21,17 +19,9 @@ use crate::pipeline::handshake::Moment;
 use crate::pipeline::normalize::{Normalized, NotAnEvent};
 use crate::pipeline::receive::{BodyShare, Bounds};
 use crate::pipeline::respond::Ending;
-use crate::pipeline::{Received, Verified};
+use crate::pipeline::{Received, Refusal, Told, Verified};
 use crate::queue::{Admission, QueueError, Tally};
 use crate::routing::{Route, RouteTable};
-
-/// The answer of a route that says nothing else: the id of the event, and all where there are others.
-#[derive(Serialize)]
-struct Told<'i> {
-    id: Option<&'i str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ids: Option<&'i [&'i str]>,
-}
 
 /// How many events of a request ended how.
 #[derive(Debug, Default)]
@@ -59,11 +49,11 @@ pub(super) async fn exchange(
     let bounds = Bounds { max_body: route.max_body, body_timeout: table.settings.limits.body_timeout };
     let (received, share) = Received::read(head, body, path_params, bounds, &shared.bodies, &*shared.clock).await?;
     if let Some((status, body)) = route.handshakes.answer(&received, Moment::BeforeAuth) {
-        return Ok(json_response(status, &body));
+        return Ok(respond(Told::value(status, &body)));
     }
     let verified = verify(shared, route, received)?;
     if let Some((status, body)) = route.handshakes.answer(verified.received(), Moment::AfterAuth) {
-        return Ok(json_response(status, &body));
+        return Ok(respond(Told::value(status, &body)));
     }
     if verified.received().method != Method::POST {
         return Err(Refusal::Method);
@@ -146,16 +136,7 @@ async fn store(
     }
     outcomes.count(&shared, &route);
     let ids: Vec<&str> = events.iter().map(|event| event.id()).collect();
-    Ok(answer(&route, outcomes.ending(), &ids))
-}
-
-fn answer(route: &Route, ending: Ending, ids: &[&str]) -> Response<Full<Bytes>> {
-    let (status, body) = route.respond.render(ending, 202, ids);
-    match (body, ids) {
-        (Some(body), _) => json_response(status, &body),
-        (None, [id]) => respond(status, Told { id: Some(id), ids: None }.to_bytes()),
-        (None, ids) => respond(status, Told { id: ids.first().copied(), ids: Some(ids) }.to_bytes()),
-    }
+    Ok(respond(Told::of(&route.respond, outcomes.ending(), &ids)))
 }
 
 /// Version 7, so that ids sort by the time that the clock says. It is no secret: random numbers of the process do, without
@@ -167,24 +148,12 @@ fn request_id(now: Timestamp) -> RequestId {
     RequestId(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
 }
 
-pub(super) fn json_response(status: u16, body: &Value) -> Response<Full<Bytes>> {
-    respond(status, if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) })
-}
-
-fn respond(status: u16, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = rescue::status(status);
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+/// An answer as it is sent.
+pub(super) fn respond(told: Told) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(told.body));
+    *response.status_mut() = rescue::status(told.status);
+    *response.headers_mut() = told.headers;
     response
-}
-
-// === impl Told ===
-
-impl Told<'_> {
-    fn to_bytes(&self) -> Bytes {
-        // Text is always JSON.
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
 }
 
 // === impl Outcomes ===
