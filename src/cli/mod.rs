@@ -2,16 +2,19 @@
 
 mod audit;
 mod bulk;
+mod capture;
 mod check;
 mod dead_letters;
 mod deliveries;
 mod demo;
+mod dry_run;
 mod events;
 mod jobs;
 mod keys;
 mod listing;
 mod open_files;
 mod providers;
+mod rehearsed;
 mod remote;
 mod run;
 mod serve;
@@ -42,6 +45,8 @@ enum Command {
     Demo(demo::Demo),
     /// Say whether a configuration would load, with every problem of it. Exit code 0 or 1.
     Check(check::Check),
+    /// Say what the gateway would do with a request, and why: nothing is sent and nothing is kept. Exit code 0, 1 or 2.
+    Try(dry_run::Try),
     /// List the built-in providers, or print one.
     Providers(providers::Providers),
     /// Look at events of a running gateway: their stories, their bytes; have them delivered again.
@@ -109,6 +114,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
+        Command::Try(dry_run) => dry_run.run(),
         Command::Providers(providers) => providers.run(),
         Command::Events(events) => events.run(),
         Command::Deliveries(deliveries) => deliveries.run(),

@@ -50,6 +50,17 @@ impl Handshakes {
     }
 }
 
+impl Handshakes {
+    /// Which of them [`Handshakes::answer`] takes a request for, from 0: for a rehearsal.
+    #[must_use]
+    pub fn which(&self, received: &Received, moment: Moment) -> Option<usize> {
+        let json: Option<Value> = serde_json::from_slice(&received.body).ok();
+        let root = json.as_ref().map(JsonRef::from);
+        let scope = RequestScope { json: root, envelope: root, ..received.scope() };
+        self.0.iter().position(|handshake| handshake.moment == moment && handshake.matches(&scope))
+    }
+}
+
 impl Handshake {
     fn compile(file: &file::Handshake, problems: &mut Problems) -> Self {
         if file.matches.is_empty() {

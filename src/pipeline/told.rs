@@ -102,7 +102,10 @@ mod tests {
     fn who_may_come_back_is_told_when_and_who_was_not_read_to_the_end_to_hang_up() {
         let busy = Told::refusal(&Refusal::Receive(ReceiveError::Busy), None);
         assert_eq!(busy.status, 503);
-        assert_eq!((&busy.headers[RETRY_AFTER], &busy.headers[CONNECTION]), (&"5", &"close"));
+        assert_eq!(
+            (&busy.headers[RETRY_AFTER], &busy.headers[CONNECTION]),
+            (&"5".parse().unwrap(), &"close".parse().unwrap())
+        );
         let full = Told::refusal(&Refusal::Unavailable(QueueError::Full { detail: String::new() }), None);
         assert!(full.headers.contains_key(RETRY_AFTER) && !full.headers.contains_key(CONNECTION));
         let method = Told::refusal(&Refusal::Method, None);

@@ -421,7 +421,7 @@ mod tests {
                 "!$.data.a || $.data.b && $.data.c",
                 "$.data[?@ > 1]"
             ])
-            .prop_map(str::to_owned),
+            .prop_map(|text| format!("\"{text}\"")),
             prop::sample::select(vec!["{ types: [order.*] }", "{ types: [x, '*.y'] }"]).prop_map(str::to_owned),
         ];
         leaf.prop_recursive(3, 12, 3, |inner| {
