@@ -13,12 +13,13 @@ const LABEL: usize = 11;
 /// The longest line of a value that is only shown to be recognized.
 const GLANCE: usize = 100;
 /// The most lines of a body.
-const LINES: usize = 40;
+const LINES: usize = 30;
 
 /// All of it, as text.
 pub(super) fn text(rehearsal: &Rehearsal) -> String {
     let mut page = Page(String::new());
     page.line(outcome(rehearsal), &format!("{} {}", rehearsal.answer.status, one_line(&rehearsal.answer.body)));
+    page.maybe("sends", sends(rehearsal).as_deref());
     if let Some(refused) = &rehearsal.refused {
         page.line("why", &refused.detail);
         page.maybe("next", refused.next_step);
@@ -40,6 +41,25 @@ pub(super) fn text(rehearsal: &Rehearsal) -> String {
         page.event(index + 1, event);
     }
     page.0
+}
+
+/// How many events each delivery gets, and where it gets none.
+fn sends(rehearsal: &Rehearsal) -> Option<String> {
+    let [first, ..] = rehearsal.events.as_slice() else { return None };
+    let each = first.deliveries.iter().enumerate().map(|(index, delivery)| {
+        let of = |event: &Occurrence| event.deliveries.get(index).is_some_and(|delivery| delivery.request.is_some());
+        (delivery.name.as_str(), rehearsal.events.iter().filter(|event| of(event)).count())
+    });
+    let (some, none): (Vec<_>, Vec<_>) = each.partition(|(_, count)| *count > 0);
+    let all = rehearsal.events.len();
+    let some: Vec<String> = some.iter().map(|(name, count)| format!("{count} to {name}")).collect();
+    let none: Vec<&str> = none.iter().map(|(name, _)| *name).collect();
+    let events = if all == 1 { "1 event".to_owned() } else { format!("{all} events") };
+    let mut text = format!("{events}: {}", if some.is_empty() { "nothing".to_owned() } else { some.join(", ") });
+    if !none.is_empty() {
+        text.push_str(&format!("; none to {}", none.join(", ")));
+    }
+    Some(text)
 }
 
 /// What would happen, in a word.
@@ -67,7 +87,8 @@ fn verified(verdict: &Verdict) -> String {
     }
     if let Some(skew) = verdict.skew_ms {
         let way = if skew < 0 { "before" } else { "after" };
-        text.push_str(&format!(", signed {} s {way} that time", skew.unsigned_abs() / 1000));
+        let seconds = skew.unsigned_abs() / 1000;
+        text.push_str(&if seconds == 0 { ", signed just then".into() } else { format!(", signed {seconds} s {way}") });
     }
     text
 }
@@ -89,7 +110,13 @@ pub(super) fn why(why: &Why) -> String {
 }
 
 fn one_line(body: &Body) -> String {
-    body.text().map_or_else(|| format!("({} bytes)", body.0.len()), |text| cut(&printable(text), GLANCE))
+    body.text().map_or_else(|| format!("({} bytes)", body.0.len()), glance)
+}
+
+/// The start of a text, without the white space that sets it out.
+fn glance(text: &str) -> String {
+    let start: Vec<&str> = text.split_whitespace().take(GLANCE).collect();
+    cut(&printable(&start.join(" ")), GLANCE)
 }
 
 // === impl Page ===
@@ -116,7 +143,7 @@ impl Page {
         self.line("  id", &event.id);
         self.maybe("  subject", event.subject.as_deref());
         self.maybe("  time", event.time.as_deref());
-        self.maybe("  data", event.data.as_ref().map(|data| cut(data.get(), GLANCE)).as_deref());
+        self.maybe("  data", event.data.as_ref().map(|data| glance(data.get())).as_deref());
         if let Some(first) = event.duplicate_of {
             self.line("  duplicate", &format!("of event {first}: nothing is delivered"));
             return;

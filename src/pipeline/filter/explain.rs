@@ -92,7 +92,7 @@ impl Node {
             Self::Expression(predicate) => Ok(Decision::of(at, predicate.explain(document)?)),
             Self::Types(globs) => {
                 let holds = globs.set.is_match(event.kind());
-                let text = format!("types: [{}]", globs.written.join(", "));
+                let text = format!("[{}]", globs.written.join(", "));
                 let saw = vec![Seen { what: "$.type".to_owned(), value: Some(format!("{:?}", event.kind())) }];
                 Ok(Decision { holds, because: vec![Why { part: at.to_owned(), cause: Cause { text, holds, saw } }] })
             }

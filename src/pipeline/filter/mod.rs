@@ -387,8 +387,8 @@ mod tests {
     #[test]
     fn the_part_that_decided_is_named_by_where_it_stands() {
         for (entry, because) in [
-            ("types: [a.*]", &["types: types: [a.*]"][..]),
-            ("types: [a.*], filter: $.data.a", &["types: types: [a.*]"]),
+            ("types: [a.*]", &["types: [a.*]"][..]),
+            ("types: [a.*], filter: $.data.a", &["types: [a.*]"]),
             ("types: ['*'], filter: $.data.b == 1", &["filter: $.data.b == 1"]),
             ("filter: $.data.a == 1 && $.data.b == 2", &["filter: $.data.b == 2"]),
             (
