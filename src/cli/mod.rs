@@ -19,6 +19,7 @@ mod remote;
 mod run;
 mod serve;
 mod table;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ enum Command {
     Check(check::Check),
     /// Say what the gateway would do with a request, and why: nothing is sent and nothing is kept. Exit code 0, 1 or 2.
     Try(dry_run::Try),
+    /// Run tests of a configuration: requests, and what is to come of them. Exit code 0, 1 or 2.
+    Test(test::Test),
     /// List the built-in providers, or print one.
     Providers(providers::Providers),
     /// Look at events of a running gateway: their stories, their bytes; have them delivered again.
@@ -115,6 +118,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
         Command::Try(dry_run) => dry_run.run(),
+        Command::Test(test) => test.run(),
         Command::Providers(providers) => providers.run(),
         Command::Events(events) => events.run(),
         Command::Deliveries(deliveries) => deliveries.run(),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::table::{cut, printable};
-use crate::rehearsal::{Body, Delivery, Occurrence, Rehearsal, Sent, Verdict, Why};
+use crate::rehearsal::{Body, Delivery, Occurrence, Rehearsal, Sent, Verdict};
 
 /// Lines under one another, each with a word before it.
 struct Page(String);
@@ -93,22 +93,6 @@ fn verified(verdict: &Verdict) -> String {
     text
 }
 
-/// Why a part of a filter decided, on one line.
-pub(super) fn why(why: &Why) -> String {
-    let saw: Vec<String> = why
-        .cause
-        .saw
-        .iter()
-        .map(|seen| match &seen.value {
-            Some(value) => format!("{} is {value}", seen.what),
-            None => format!("{} is not there", seen.what),
-        })
-        .collect();
-    let holds = if why.cause.holds { "holds" } else { "does not hold" };
-    let text = format!("{}: `{}` {holds}", why.part, why.cause.text);
-    printable(&if saw.is_empty() { text } else { format!("{text}: {}", saw.join(", ")) })
-}
-
 fn one_line(body: &Body) -> String {
     body.text().map_or_else(|| format!("({} bytes)", body.0.len()), glance)
 }
@@ -159,7 +143,7 @@ impl Page {
         };
         if !delivery.wanted {
             self.line("  filtered", &to);
-            delivery.because.iter().for_each(|part| self.line("", &why(part)));
+            delivery.because.iter().for_each(|part| self.line("", &part.to_string()));
             return;
         }
         if let Some(dead) = &delivery.dead_letter {

@@ -11,11 +11,13 @@
 //! | --- | --- |
 //! | `staged` | a request that has its route |
 //! | `run` | the line, stage by stage |
+//! | `suite` | tests of a configuration: requests, and what is to come of them |
 //! | `shown` | what is shown of an answer, a body and a request, and what is masked |
 
 mod run;
 mod shown;
 mod staged;
+pub mod suite;
 #[cfg(test)]
 mod tests;
 

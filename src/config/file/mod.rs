@@ -8,6 +8,7 @@ mod destination;
 mod outbound;
 mod provider;
 mod route;
+mod test;
 
 use serde::Deserialize;
 
@@ -23,6 +24,7 @@ pub use destination::{Breaker, BreakerSettings, Destination, DestinationAuth, Fo
 pub use outbound::{AuthStyle, OAuth2, Sign, SignHmac, SignSignature, SignTimestamp, StandardWebhooks, Tls};
 pub use provider::{About, Choice, EventMap, Expectation, Handshake, HandshakeMoment, Provider, Reply, Respond};
 pub use route::{Delivery, Filter, FilterBlock, OnDeadLetter, Route, Window};
+pub use test::{Expect, ExpectedDelivery, ExpectedEvent, Filtered, Tamper, Test, TestFile};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -52,6 +54,9 @@ pub struct ConfigFile {
     /// Which requests are taken, and for what.
     #[serde(default, deserialize_with = "every")]
     pub routes: Vec<At<Route>>,
+    /// Requests and what is to come of them, for `hookswitch test`.
+    #[serde(default, deserialize_with = "every")]
+    pub tests: Vec<At<Test>>,
 }
 
 /// `admin:`, the listener for metrics, health and control.

@@ -2,6 +2,8 @@
 //!
 //! It goes the way of the filter itself, so that its verdict is the filter's own.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::{Filter, Node, Wants};
@@ -141,5 +143,23 @@ impl Decision {
     fn of(at: &str, explanation: Explanation) -> Self {
         let why = |cause| Why { part: at.to_owned(), cause };
         Self { holds: explanation.holds, because: explanation.because.into_iter().map(why).collect() }
+    }
+}
+
+// === impl Why ===
+
+/// On one line: where it stands, the part, and what it saw.
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let holds = if self.cause.holds { "holds" } else { "does not hold" };
+        write!(f, "{}: `{}` {holds}", self.part, self.cause.text)?;
+        for (index, seen) in self.cause.saw.iter().enumerate() {
+            f.write_str(if index == 0 { ": " } else { ", " })?;
+            match &seen.value {
+                Some(value) => write!(f, "{} is {value}", seen.what)?,
+                None => write!(f, "{} is not there", seen.what)?,
+            }
+        }
+        Ok(())
     }
 }
