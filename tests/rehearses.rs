@@ -194,9 +194,9 @@ fn a_request_that_is_refused_is_1_and_says_what_to_check() {
     for words in ["refused    401", "missing", "no, by hmac", "check that the provider was given a secret"] {
         assert!(ran.stdout.contains(words), "{words} is not in {}", ran.stdout);
     }
-    let ran = on_example(&["--path", "/nobody", "fixtures/providers/sparkbox/model.approved.json"]);
+    let ran = on_example(&["--path", "/hooks/bspkk", "fixtures/providers/sparkbox/model.approved.json"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.stdout.contains("404") && ran.stdout.contains("no route has this path"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("404") && ran.stdout.contains("did you mean /hooks/bspk?"), "{}", ran.stdout);
 }
 
 /// A captured request of Bubblehouse's, whose token is good for ten minutes from `at`.

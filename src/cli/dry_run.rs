@@ -105,7 +105,7 @@ impl Try {
         let request = self.request(captured)?;
         let mut staged = match stage(&table, request.clone(), route.as_deref()) {
             Ok(staged) => staged,
-            Err(NotStaged::NoRoute { .. }) => return Ok(Rehearsal::without_route(&request, now)),
+            Err(NotStaged::NoRoute { .. }) => return Ok(Rehearsal::without_route(&table, &request, now)),
             Err(error) => return Err(TryError::NotStaged(error)),
         };
         if signed {

@@ -22,7 +22,7 @@ pub(super) fn text(rehearsal: &Rehearsal) -> String {
     page.maybe("sends", sends(rehearsal).as_deref());
     if let Some(refused) = &rehearsal.refused {
         page.line("why", &refused.detail);
-        page.maybe("next", refused.next_step);
+        page.maybe("next", refused.next_step.as_deref());
     }
     if let Some(handshake) = &rehearsal.handshake {
         let when = if handshake.when == "before_auth" { "before" } else { "after" };

@@ -93,7 +93,7 @@ pub struct Refused {
     /// What is wrong, as the log says it: the provider is told less.
     pub detail: String,
     /// What can be checked.
-    pub next_step: Option<&'static str>,
+    pub next_step: Option<String>,
 }
 
 /// An event, and what would become of it.

@@ -9,6 +9,7 @@ use uuid::Builder;
 
 use super::shown::{Sent, Sight};
 use super::{Asked, DeadLetter, Delivery, Handshaken, Occurrence, Refused, Rehearsal, Staged, Verdict};
+use crate::config::nearest;
 use crate::model::{DeliveryId, Event, Reason, RequestId, Timestamp};
 use crate::pipeline::deliver::{Outbound, OutboundError};
 use crate::pipeline::filter::Wish;
@@ -40,13 +41,18 @@ struct Run<'t> {
 // === impl Rehearsal ===
 
 impl Rehearsal {
-    /// Of a request whose path no route has.
+    /// Of a request whose path no route of the table has.
     #[must_use]
-    pub fn without_route(request: &Unsigned, now: Timestamp) -> Self {
+    pub fn without_route(table: &RouteTable, request: &Unsigned, now: Timestamp) -> Self {
         let asked = Asked::of(request);
+        let near = nearest(&asked.path, table.routes().iter().map(|route| &*route.path)).map(str::to_owned);
         let end =
             End { told: Told::refusal(&Refusal::NoRoute, None), refusal: Some(Refusal::NoRoute), handshake: None };
-        Self::new(asked, now, None, end, (None, Vec::new()))
+        let mut rehearsal = Self::new(asked, now, None, end, (None, Vec::new()));
+        if let (Some(refused), Some(near)) = (&mut rehearsal.refused, near) {
+            refused.next_step = Some(format!("did you mean {near}?"));
+        }
+        rehearsal
     }
 
     fn new(
@@ -218,7 +224,7 @@ impl Asked {
 impl Refused {
     fn of(refusal: &Refusal) -> Self {
         let next_step = match refusal {
-            Refusal::Unverified(rejection) => Some(rejection.next_step()),
+            Refusal::Unverified(rejection) => Some(rejection.next_step().to_owned()),
             _ => None,
         };
         Self { reason: refusal.label(), detail: refusal.to_string(), next_step }

@@ -167,7 +167,7 @@ impl Suite {
     fn rehearse(&self, case: &Case, now: Timestamp) -> Result<Rehearsal, Unmakeable> {
         let Ok(mut staged) = stage(&self.table, case.request.clone(), case.route.as_deref()) else {
             // That a path has no route can be what is tested.
-            return Ok(Rehearsal::without_route(&case.request, now));
+            return Ok(Rehearsal::without_route(&self.table, &case.request, now));
         };
         let scheme = staged.route().verifier.scheme();
         if case.sign.unwrap_or(scheme != "none") {

@@ -24,7 +24,7 @@ pub(super) fn body(request: &mut Unsigned) {
 pub(super) fn signature(request: &mut Unsigned, before: &HeaderMap) -> bool {
     let mut found = false;
     for (name, value) in &mut request.headers {
-        if before.get(name).is_some_and(|old| old == &*value) {
+        if before.get(name).is_some_and(|old| old == *value) {
             continue;
         }
         let Ok(text) = value.to_str() else { continue };
