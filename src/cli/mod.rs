@@ -2,20 +2,24 @@
 
 mod audit;
 mod bulk;
+mod capture;
 mod check;
 mod dead_letters;
 mod deliveries;
 mod demo;
+mod dry_run;
 mod events;
 mod jobs;
 mod keys;
 mod listing;
 mod open_files;
 mod providers;
+mod rehearsed;
 mod remote;
 mod run;
 mod serve;
 mod table;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,6 +46,10 @@ enum Command {
     Demo(demo::Demo),
     /// Say whether a configuration would load, with every problem of it. Exit code 0 or 1.
     Check(check::Check),
+    /// Say what the gateway would do with a request, and why: nothing is sent and nothing is kept. Exit code 0, 1 or 2.
+    Try(dry_run::Try),
+    /// Run tests of a configuration: requests, and what is to come of them. Exit code 0, 1 or 2.
+    Test(test::Test),
     /// List the built-in providers, or print one.
     Providers(providers::Providers),
     /// Look at events of a running gateway: their stories, their bytes; have them delivered again.
@@ -109,6 +117,8 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
+        Command::Try(dry_run) => dry_run.run(),
+        Command::Test(test) => test.run(),
         Command::Providers(providers) => providers.run(),
         Command::Events(events) => events.run(),
         Command::Deliveries(deliveries) => deliveries.run(),

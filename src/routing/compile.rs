@@ -151,6 +151,7 @@ impl Compiler<'_> {
         needs.add(wants.needs());
         Some(Route {
             name: Arc::clone(name),
+            path: file.path.value.as_str().into(),
             max_body: self.max_body(file, problems),
             handshakes: handshakes.unwrap_or_default(),
             wants,

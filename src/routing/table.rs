@@ -35,6 +35,8 @@ pub struct RouteTable {
 pub struct Route {
     /// Its name: a metric label.
     pub name: Arc<str>,
+    /// The path of its requests as the file has it, with its parameters.
+    pub path: Box<str>,
     /// The largest body, in bytes.
     pub max_body: u64,
     /// What is answered on the spot.
@@ -102,6 +104,12 @@ impl RouteTable {
     #[must_use]
     pub fn delivery(&self, lane: &Lane) -> Option<&Arc<Delivery>> {
         self.deliveries.get(lane)
+    }
+
+    /// The route of that name.
+    #[must_use]
+    pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
+        self.routes.iter().find(|route| &*route.name == name)
     }
 
     /// Whether there is a route of that name.

@@ -13,6 +13,7 @@ mod provider;
 mod route;
 mod samples;
 mod signed;
+mod test;
 
 use serde::Deserialize;
 
@@ -35,6 +36,7 @@ pub use signed::{
     BodyHash, Certificate, EcdsaFormat, EcdsaP256, Ed25519, Encoding, HashFunction, Hmac, Key, KeyedHash, Padding,
     Ports, Rsa, Signature, SignatureList, TimestampFormat, TimestampRule, UrlRule,
 };
+pub use test::{Expect, ExpectedDelivery, ExpectedEvent, Filtered, Tamper, Test, TestFile};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -64,6 +66,9 @@ pub struct ConfigFile {
     /// Which requests are taken, and for what.
     #[serde(default, deserialize_with = "every")]
     pub routes: Vec<At<Route>>,
+    /// Requests and what is to come of them, for `hookswitch test`.
+    #[serde(default, deserialize_with = "every")]
+    pub tests: Vec<At<Test>>,
 }
 
 /// `admin:`, the listener for metrics, health and control.
