@@ -15,6 +15,7 @@ use super::destinations::{BreakerMetrics, DestinationReport};
 use super::ingress::{Ingress, IngressMetrics};
 use super::jobs::Jobs;
 use super::reload::{ReloadError, ReloadMetrics, Reloader};
+use super::rotation::{self, Rotation, RotationMetrics, SecretReport};
 use super::server::{self, ConnectionBounds};
 use super::shared::Shared;
 use super::worker::{DeliveryMetrics, Lanes, Workshop};
@@ -55,6 +56,7 @@ pub struct Gateway {
     reloader: Reloader,
     registry: Registry,
     depth: DepthMetrics,
+    secrets: RotationMetrics,
     jobs: Arc<Jobs>,
     /// The accept loop and the chores.
     tasks: TaskTracker,
@@ -92,6 +94,9 @@ impl Assembly {
         let metrics = IngressMetrics::register(&self.registry)?;
         let depth = DepthMetrics::register(&self.registry)?;
         let reloads = ReloadMetrics::register(&self.registry)?;
+        let secrets = RotationMetrics::register(&self.registry)?;
+        let rotation = Rotation::load(&*self.queue).await;
+        rotation.begin(&self.table, None, self.clock.now()).await;
         let table = Arc::new(ArcSwap::from_pointee(self.table));
         let workshop = Workshop::new(
             Arc::clone(&table),
@@ -110,6 +115,7 @@ impl Assembly {
             gate: tokio::sync::Mutex::default(),
             lanes: Lanes::new(workshop),
             metrics,
+            rotation,
         });
         shared.retire_removed_lanes().await;
         shared.lanes.align();
@@ -121,10 +127,11 @@ impl Assembly {
         let tasks = TaskTracker::new();
         tasks.spawn(server::serve(self.listener, ingress, bounds, stop.clone()));
         tasks.spawn(chores(Arc::clone(&shared), stop.clone()));
+        tasks.spawn(notes(Arc::clone(&shared), stop.clone()));
         let jobs = Arc::new(Jobs::new(Arc::clone(&shared)));
         jobs.resume().await;
         let reloader = Reloader::new(self.path, self.surroundings, Arc::clone(&shared), reloads);
-        Ok(Gateway { shared, reloader, registry: self.registry, depth, jobs, tasks, stop })
+        Ok(Gateway { shared, reloader, registry: self.registry, depth, secrets, jobs, tasks, stop })
     }
 }
 
@@ -185,6 +192,12 @@ impl Gateway {
         self.shared.lanes.destinations()
     }
 
+    /// The secrets of every route, or of the one that is named: whether each is needed still.
+    #[must_use]
+    pub fn secrets(&self, route: Option<&str>) -> Vec<SecretReport> {
+        rotation::reports(&self.table(), route)
+    }
+
     /// Every metric in the Prometheus text format.
     ///
     /// # Errors
@@ -193,6 +206,7 @@ impl Gateway {
         // A breaker half-opens by the time alone: what was open may not be any more.
         self.shared.lanes.poll_breakers();
         let (table, now) = (self.table(), self.shared.clock.now());
+        self.secrets.fill(&table, &self.shared.metrics.verifications);
         self.depth.render(&self.registry, &*self.shared.queue, &table, now).await
     }
 
@@ -228,6 +242,7 @@ impl Gateway {
                 "the grace period is over: what is still under way is pending, and made after the next start"
             );
         }
+        self.shared.rotation.note_all(&self.table(), &*self.shared.queue).await;
         self.shared.queue.close().await
     }
 }
@@ -255,5 +270,13 @@ async fn chores(shared: Arc<Shared>, stop: CancellationToken) {
             tracing::warn!(%error, "cannot forget the event ids whose window has ended: they take up room");
         }
         shared.retire_strays().await;
+    }
+}
+
+/// Notes when secrets were used.
+async fn notes(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(rotation::LOOK_EVERY);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        shared.note_uses().await;
     }
 }

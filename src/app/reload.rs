@@ -84,7 +84,9 @@ impl Reloader {
         if !warnings.is_empty() {
             tracing::warn!("{}", render::render_text(&source, &warnings));
         }
-        table.keep(&self.shared.table.load());
+        let before = self.shared.table.load_full();
+        table.keep(&before);
+        self.shared.rotation.begin(&table, Some(&before), self.shared.clock.now()).await;
         self.shared.table.store(Arc::new(table));
         let ending = self.shared.lanes.align();
         if !ending.is_empty() {

@@ -14,6 +14,7 @@ mod open_files;
 mod providers;
 mod remote;
 mod run;
+mod secrets;
 mod serve;
 mod table;
 
@@ -54,6 +55,8 @@ enum Command {
     Jobs(jobs::Jobs),
     /// Look at order keys that wait behind a dead letter; let them go on.
     Keys(keys::Keys),
+    /// See which secrets of the routes are in use still: when an old one may be removed.
+    Secrets(secrets::Secrets),
     /// Prove that nothing is missing: the ledger beside what is stored. Exit code 0 or 1.
     Audit(audit::Audit),
 }
@@ -115,6 +118,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::DeadLetters(dead_letters) => dead_letters.run(),
         Command::Jobs(jobs) => jobs.run(),
         Command::Keys(keys) => keys.run(),
+        Command::Secrets(secrets) => secrets.run(),
         Command::Audit(audit) => audit.run(),
     };
     exit.into()

@@ -1,5 +1,8 @@
 //! Who a route listens to: its provider, its scheme and its secrets.
 
+use std::collections::HashSet;
+
+use super::Secrets;
 use crate::config::load::{Given, Section};
 use crate::config::{At, Named, Problem, Problems, file};
 use crate::expr::Choices;
@@ -30,14 +33,15 @@ pub(super) fn provider<'f>(
     builtin
 }
 
-/// The verifier of a route: its own scheme before its provider's. Never off by omission.
+/// The verifier of a route, with the secrets that it compares with: its own scheme before its provider's. Never off by
+/// omission.
 pub(super) fn verifier(
     route: &At<file::Route>,
     provider: Option<&file::Provider>,
     own: &Named<At<file::Provider>>,
     public_url: Option<&str>,
     problems: &mut Problems,
-) -> Option<Verifier> {
+) -> Option<(Verifier, Secrets)> {
     let auth = route.auth.as_ref().or_else(|| provider.map(|provider| &provider.auth));
     let Some(auth) = auth else {
         // Where it is there but cannot be read, that is said already.
@@ -73,7 +77,10 @@ pub(super) fn verifier(
         }
         _ => problem,
     }));
-    verifier
+    let verifier = verifier?;
+    let compared: HashSet<&str> = verifier.secret_names().collect();
+    let secrets = Secrets::new(secrets.into_iter().map(|at| at.value).filter(|one| compared.contains(&*one.name)));
+    Some((verifier, secrets))
 }
 
 /// The secrets of a route; `None` where it gives them in a way that leaves nothing to check them by.

@@ -131,7 +131,7 @@ impl Compiler<'_> {
         let provider = auth::provider(file, &self.file.providers, self.given, problems);
         parameters::check(file, provider, problems);
         let verifier = auth::verifier(file, provider, &self.file.providers, self.public_url.as_deref(), problems);
-        let credentials = auth::credentials(verifier.as_ref());
+        let credentials = auth::credentials(verifier.as_ref().map(|(verifier, _)| verifier));
         let provider_name = file.provider.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
         let map = provider.and_then(|provider| provider.event.as_ref()).map(|event| (provider_name, event));
         let normalizer = Normalizer::compile(name, map, &credentials, problems);
@@ -139,6 +139,7 @@ impl Compiler<'_> {
         let respond = provider.map(|provider| Respond::compile(&provider.respond, problems));
         let wants = Wants::new(Filter::compile(file.filter.as_ref(), None, problems), lanes);
         needs.add(wants.needs());
+        let (verifier, secrets) = verifier.unzip();
         Some(Route {
             name: Arc::clone(name),
             max_body: self.max_body(file, problems),
@@ -147,6 +148,7 @@ impl Compiler<'_> {
             remember: remember(file, problems),
             respond: respond.unwrap_or_default(),
             verifier: verifier?,
+            secrets: secrets?,
             normalizer: normalizer?.keeping(&needs),
         })
     }
