@@ -13,7 +13,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use support::metrics::samples;
-use support::{Destination, Gateway, sign};
+use support::{Destination, Gateway, http, sign};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 const VERIFICATIONS: &str = "hookswitch_verifications_total";
@@ -202,4 +202,137 @@ fn what_was_seen_belongs_to_the_secret_and_not_to_its_name() {
     );
     reload(&gateway, &next);
     assert_eq!(of(&gateway, "r0", "old")["last_used_at"], last);
+}
+
+/// A volume as the kubelet makes it: `NAME -> ..data/NAME`, and `..data -> the version in force`.
+struct Volume<'g> {
+    gateway: &'g Gateway,
+    versions: std::cell::Cell<u32>,
+}
+
+/// What makes the files of such a volume before the gateway starts.
+const MOUNT: &str = r#"
+    mkdir -p volume/..0
+    for name in secret token key; do printf "first-$name" > volume/..0/$name; ln -s ..data/$name volume/$name; done
+    ln -s ..0 volume/..data
+    exec "$@""#;
+
+impl Volume<'_> {
+    /// Swaps the whole volume, as the kubelet does it.
+    fn swap(&self, files: &[(&str, &str)]) {
+        self.versions.set(self.versions.get() + 1);
+        let version = format!("..{}", self.versions.get());
+        let volume = self.gateway.path("volume");
+        let new = volume.join(&version);
+        fs::create_dir(&new).unwrap();
+        for entry in fs::read_dir(volume.join("..data")).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), new.join(entry.file_name())).unwrap();
+        }
+        for (name, text) in files {
+            fs::write(new.join(name), text).unwrap();
+        }
+        std::os::unix::fs::symlink(&version, volume.join("..data_tmp")).unwrap();
+        fs::rename(volume.join("..data_tmp"), volume.join("..data")).unwrap();
+    }
+}
+
+/// A gateway that takes an inbound secret, its admin token, and a destination's credential from a volume.
+fn mounted(destination: &Destination) -> Gateway {
+    let routes = format!(
+        "
+destinations:
+  warehouse: {{ url: '{}', auth: {{ bearer: '${{file:volume/key}}' }} }}
+routes:
+  - {{ name: in, path: /in, provider: bspk, secret: '${{file:volume/secret}}', deliver: [{{ to: warehouse }}] }}
+",
+        destination.url("/")
+    );
+    Gateway::with(&routes).admin("listen: 127.0.0.1:0, token: '${file:volume/token}'").shell(MOUNT).start()
+}
+
+fn metrics(gateway: &Gateway, token: &str) -> (u16, String) {
+    let response = http::send(gateway.admin_address(), "GET", "/metrics", &sign::bearer(token), b"");
+    (response.status, response.text())
+}
+
+fn posted(gateway: &Gateway, secret: &str, id: u64) -> u16 {
+    let event = json!({ "event_name": "client.updated", "object": { "id": id } });
+    gateway.post("/in", &sign::bspk(secret), event.to_string().as_bytes()).status
+}
+
+#[test]
+fn a_swapped_volume_is_in_force_within_seconds_without_a_signal() {
+    let destination = Destination::start();
+    let gateway = mounted(&destination);
+    let volume = Volume { gateway: &gateway, versions: 0.into() };
+    assert_eq!((posted(&gateway, "first-secret", 1), posted(&gateway, "second-secret", 1)), (202, 401));
+    assert_eq!(destination.wait_for(1)[0].header("authorization"), Some("Bearer first-key"));
+
+    volume.swap(&[("secret", "second-secret\n"), ("key", "second-key"), ("token", "second-token")]);
+    support::eventually("the new secret", || (posted(&gateway, "second-secret", 2) == 202).then_some(()));
+    assert_eq!(posted(&gateway, "first-secret", 3), 401);
+    assert_eq!((metrics(&gateway, "first-token").0, metrics(&gateway, "second-token").0), (401, 200));
+    let arrived = destination.wait_for(2);
+    assert_eq!(arrived[1].header("authorization"), Some("Bearer second-key"));
+    let line = gateway.wait_for_log(&["has changed", "volume/secret", "volume/key", "volume/token"]);
+    assert!(line.contains("INFO"), "{line}");
+    assert_eq!(reloads(&gateway), 1, "one swap is one reload: {:#?}", gateway.log());
+    for text in [gateway.log().join("\n"), metrics(&gateway, "second-token").1] {
+        assert!(!text.contains("first-") && !text.contains("second-"), "{text}");
+    }
+}
+
+fn reloads(gateway: &Gateway) -> usize {
+    gateway.log().iter().filter(|line| line.contains("configuration reloaded")).count()
+}
+
+#[test]
+fn what_cannot_be_used_leaves_the_old_secret_in_force_and_the_next_content_is_taken() {
+    let destination = Destination::start();
+    let gateway = mounted(&destination);
+    let volume = Volume { gateway: &gateway, versions: 0.into() };
+    let successful =
+        || support::metric(&metrics(&gateway, "first-token").1, "hookswitch_config_last_reload_successful", &[]);
+    volume.swap(&[("secret", "")]);
+    gateway.wait_for_log(&["the old one stays in force", "is empty"]);
+    assert_eq!((posted(&gateway, "first-secret", 1), posted(&gateway, "", 1), successful()), (202, 401, 0.0));
+
+    volume.swap(&[("secret", "third-secret")]);
+    support::eventually("the next secret", || (posted(&gateway, "third-secret", 2) == 202).then_some(()));
+    assert_eq!((posted(&gateway, "first-secret", 3), successful()), (401, 1.0));
+
+    // Rewritten in place, by way of an empty file, and swapped for one that says the same.
+    let path = gateway.path("volume/secret");
+    fs::write(&path, "").unwrap();
+    fs::write(&path, "fourth-secret").unwrap();
+    support::eventually("the secret in place", || (posted(&gateway, "fourth-secret", 4) == 202).then_some(()));
+    let before = reloads(&gateway);
+    volume.swap(&[("secret", "fourth-secret")]);
+    volume.swap(&[("secret", "fifth-secret")]);
+    support::eventually("the last secret", || (posted(&gateway, "fifth-secret", 5) == 202).then_some(()));
+    assert_eq!(reloads(&gateway), before + 1);
+}
+
+#[test]
+fn a_file_that_a_reload_brings_in_is_followed_and_one_that_it_drops_is_not() {
+    let destination = Destination::start();
+    let with = |secrets: &str| routes(&destination, &[secrets]);
+    let gateway = Gateway::with(&with("secrets: { a: '${file:DIRECTORY/a}' }")).file("a", "a1").file("b", "b1").start();
+    reload(&gateway, &with("secrets: { b: '${file:DIRECTORY/b}', c: c1 }"));
+    let before = reloads(&gateway);
+    gateway.write_file("a", "a2");
+    gateway.write_file("b", "b2");
+    support::eventually("the new secret", || (post(&gateway, "/r0", "b2") == 202).then_some(()));
+    let line = gateway.wait_for_log(&["has changed"]);
+    assert!(line.contains("/b") && !line.contains("/a,"), "{line}");
+    assert_eq!(reloads(&gateway), before + 1);
+    assert_eq!(post(&gateway, "/r0", "c1"), 202);
+    let last = |name: &str| of(&gateway, "r0", name)["last_used_at"].clone();
+    assert!(last("b").is_string() && last("c").is_string());
+    // Nobody has used what is in it now.
+    gateway.write_file("b", "b3");
+    support::eventually("another reload", || (reloads(&gateway) == before + 2).then_some(()));
+    assert_eq!(last("b"), Value::Null);
+    assert!(last("c").is_string());
 }

@@ -7,12 +7,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use prometheus::Registry;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::depth::DepthMetrics;
 use super::destinations::{BreakerMetrics, DestinationReport};
 use super::ingress::{Ingress, IngressMetrics};
+use super::inputs::Inputs;
 use super::jobs::Jobs;
 use super::reload::{ReloadError, ReloadMetrics, Reloader};
 use super::rotation::{self, Rotation, RotationMetrics, SecretReport};
@@ -150,6 +152,12 @@ impl Gateway {
     /// Where the file has problems, or differs in what cannot change in a running process.
     pub async fn reload(&self) -> Result<(), ReloadError> {
         self.reloader.reload().await
+    }
+
+    /// The files that each reload took something from, once there was one.
+    #[must_use]
+    pub fn inputs(&self) -> watch::Receiver<Inputs> {
+        self.reloader.inputs()
     }
 
     /// The configuration in force.

@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_use_after_a_pause_is_noted_at_once_and_one_of_many_each_minute() {
-        let at = |seconds| Timestamp::from_seconds(1_700_000_000 + seconds);
+        let at = |seconds: i64| Timestamp::from_seconds(1_700_000_000 + seconds);
         let used =
             |last_used| SecretUse { route: "in".into(), secret: "old".into(), mark: 7, known_since: at(0), last_used };
         assert!(is_due(None, &used(None)), "that it is there now is worth a note");
