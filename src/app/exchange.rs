@@ -82,6 +82,7 @@ async fn verify(shared: &Shared, route: &Route, received: Received) -> Result<Ve
     match route.verifier.verify(received, now) {
         Ok(verified) => {
             let secret = verified.evidence().secret.as_deref().unwrap_or_default();
+            route.secrets.used(secret, now);
             verifications.with_label_values(&[&*route.name, "verified", secret]).inc();
             Ok(verified)
         }

@@ -17,6 +17,7 @@ mod providers;
 mod rehearsed;
 mod remote;
 mod run;
+mod secrets;
 mod serve;
 mod table;
 mod test;
@@ -62,6 +63,8 @@ enum Command {
     Jobs(jobs::Jobs),
     /// Look at order keys that wait behind a dead letter; let them go on.
     Keys(keys::Keys),
+    /// See which secrets of the routes are in use still: when an old one may be removed.
+    Secrets(secrets::Secrets),
     /// Prove that nothing is missing: the ledger beside what is stored. Exit code 0 or 1.
     Audit(audit::Audit),
 }
@@ -125,6 +128,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::DeadLetters(dead_letters) => dead_letters.run(),
         Command::Jobs(jobs) => jobs.run(),
         Command::Keys(keys) => keys.run(),
+        Command::Secrets(secrets) => secrets.run(),
         Command::Audit(audit) => audit.run(),
     };
     exit.into()

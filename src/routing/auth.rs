@@ -1,5 +1,8 @@
 //! Who a route listens to: its provider, its scheme and its secrets.
 
+use std::collections::HashSet;
+
+use super::Secrets;
 use crate::config::load::{Given, Section};
 use crate::config::{At, Named, Problem, Problems, Severity, file};
 use crate::expr::Choices;
@@ -33,22 +36,23 @@ pub(super) fn provider<'f>(
 
 /// A route's secrets, by what they are for.
 #[derive(Debug, Default)]
-pub(super) struct Secrets {
+pub(super) struct GivenSecrets {
     /// Those that verify requests.
     pub(super) keys: Vec<At<NamedSecret>>,
     /// Those that the provider asks for by their names, for something else.
     pub(super) roles: Vec<At<NamedSecret>>,
 }
 
-/// The verifier of a route: its own scheme before its provider's. Never off by omission.
+/// The verifier of a route, with the secrets that it compares with: its own scheme before its provider's. Never off by
+/// omission.
 pub(super) fn verifier(
     route: &At<file::Route>,
-    secrets: &Secrets,
+    secrets: &GivenSecrets,
     provider: Option<&file::Provider>,
     own: &Named<At<file::Provider>>,
     public_url: Option<&str>,
     problems: &mut Problems,
-) -> Option<Verifier> {
+) -> Option<(Verifier, Secrets)> {
     let auth = route.auth.as_ref().or_else(|| provider.map(|provider| &provider.auth));
     let Some(auth) = auth else {
         // Where it is there but cannot be read, that is said already.
@@ -63,7 +67,7 @@ pub(super) fn verifier(
         }
         return None;
     };
-    let Secrets { keys: secrets, roles } = secrets;
+    let GivenSecrets { keys: secrets, roles } = secrets;
     if secrets.is_empty() && problems.any_error_in(route.place) {
         // The secret may be what could not be read: that it is missing would be a second problem.
         return None;
@@ -88,7 +92,10 @@ pub(super) fn verifier(
         }
         _ => problem,
     }));
-    verifier
+    let verifier = verifier?;
+    let compared: HashSet<&str> = verifier.secret_names().collect();
+    let secrets = Secrets::new(secrets.iter().map(|at| at.value.clone()).filter(|one| compared.contains(&*one.name)));
+    Some((verifier, secrets))
 }
 
 /// The secrets of a route; `None` where it gives them in a way that leaves nothing to check them by.
@@ -96,7 +103,7 @@ pub(super) fn secrets(
     route: &file::Route,
     provider: Option<&file::Provider>,
     problems: &mut Problems,
-) -> Option<Secrets> {
+) -> Option<GivenSecrets> {
     if let (Some(_), Some(several)) = (&route.secret, &route.secrets) {
         problems
             .push(Problem::error(several.place, "the route has both `secret` and `secrets`").expected("one of them"));
@@ -118,7 +125,7 @@ pub(super) fn secrets(
         roles.extend(["client_id", "secret"]);
     }
     let (roles, keys) = all.into_iter().partition(|secret| roles.contains(&*secret.value.name));
-    Some(Secrets { keys, roles })
+    Some(GivenSecrets { keys, roles })
 }
 
 /// Where the provider's event id is, for `{id}` in signed content. What is wrong with it is the normalizer's to say.

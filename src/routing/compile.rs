@@ -130,17 +130,17 @@ impl Compiler<'_> {
     ) -> Option<Route> {
         let provider = auth::provider(file, &self.file.providers, self.given, problems);
         parameters::check(file, provider, problems);
-        let secrets = auth::secrets(file, provider, problems);
+        let given = auth::secrets(file, provider, problems);
         let public_url = self.public_url.as_deref();
-        let verifier = secrets
+        let verifier = given
             .as_ref()
             .and_then(|secrets| auth::verifier(file, secrets, provider, &self.file.providers, public_url, problems));
-        let credentials = auth::credentials(verifier.as_ref());
+        let credentials = auth::credentials(verifier.as_ref().map(|(verifier, _)| verifier));
         let provider_name = file.provider.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
         let map = provider.and_then(|provider| provider.event.as_ref()).map(|event| (provider_name, event));
         let normalizer = Normalizer::compile(name, map, &credentials, problems);
         let handshakes = match provider {
-            Some(provider) => secrets.as_ref().map(|auth::Secrets { keys, roles }| {
+            Some(provider) => given.as_ref().map(|auth::GivenSecrets { keys, roles }| {
                 let surroundings = handshake::Surroundings { secrets: keys, roles, public_url };
                 Handshakes::compile(&provider.handshake, surroundings, problems)
             }),
@@ -149,6 +149,7 @@ impl Compiler<'_> {
         let respond = provider.map(|provider| Respond::compile(&provider.respond, problems));
         let wants = Wants::new(Filter::compile(file.filter.as_ref(), None, problems), lanes);
         needs.add(wants.needs());
+        let (verifier, secrets) = verifier.unzip();
         Some(Route {
             name: Arc::clone(name),
             path: file.path.value.as_str().into(),
@@ -158,6 +159,7 @@ impl Compiler<'_> {
             remember: remember(file, problems),
             respond: respond.unwrap_or_default(),
             verifier: verifier?,
+            secrets: secrets?,
             normalizer: normalizer?.keeping(&needs),
         })
     }

@@ -6,10 +6,12 @@ mod auth;
 mod compile;
 mod order;
 mod parameters;
+mod secrets;
 mod settings;
 mod table;
 
 pub use compile::compile;
+pub use secrets::{RouteSecret, Secrets};
 pub use settings::{EmbeddedQueue, Limits, Settings};
 pub use table::{Delivery, Matched, Route, RouteTable};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
-use super::Settings;
+use super::{Secrets, Settings};
 use crate::model::Lane;
 use crate::pipeline::deliver::Target;
 use crate::pipeline::filter::Wants;
@@ -43,6 +43,8 @@ pub struct Route {
     pub handshakes: Handshakes,
     /// How requests are verified.
     pub verifier: Verifier,
+    /// Its secrets, and what was seen of each; none under `auth: none`.
+    pub secrets: Secrets,
     /// Where their events are.
     pub normalizer: Normalizer,
     /// Which lanes want an event.
@@ -119,8 +121,14 @@ impl RouteTable {
     }
 
     /// Takes over what the destinations of `old` have of connections and tokens, as far as their configuration of those is
-    /// the same: a reload is no reason to connect or to ask for a token again.
+    /// the same: a reload is no reason to connect or to ask for a token again. And what was seen of secrets that stay.
     pub fn keep(&self, old: &Self) {
+        let before: HashMap<&str, &Arc<Route>> = old.routes.iter().map(|route| (&*route.name, route)).collect();
+        for route in &self.routes {
+            if let Some(old) = before.get(&*route.name) {
+                route.secrets.keep(&old.secrets);
+            }
+        }
         for (name, target) in &self.targets {
             if let Some(old) = old.targets.get(name) {
                 target.keep(old);
