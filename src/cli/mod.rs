@@ -14,6 +14,7 @@ mod open_files;
 mod providers;
 mod remote;
 mod run;
+mod schema;
 mod serve;
 mod table;
 
@@ -44,6 +45,8 @@ enum Command {
     Check(check::Check),
     /// List the built-in providers, or print one.
     Providers(providers::Providers),
+    /// Print the JSON Schema of the configuration, for editors and for `check-jsonschema`.
+    Schema(schema::Schema),
     /// Look at events of a running gateway: their stories, their bytes; have them delivered again.
     Events(events::Events),
     /// Look at deliveries of a running gateway; replay them.
@@ -110,6 +113,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
         Command::Providers(providers) => providers.run(),
+        Command::Schema(schema) => schema.run(),
         Command::Events(events) => events.run(),
         Command::Deliveries(deliveries) => deliveries.run(),
         Command::DeadLetters(dead_letters) => dead_letters.run(),

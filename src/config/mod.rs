@@ -13,6 +13,7 @@ pub mod load;
 mod place;
 mod problem;
 pub mod render;
+pub mod schema;
 mod secrets;
 mod source;
 mod surroundings;

@@ -1,12 +1,13 @@
 //! `auth:`, how requests are verified: a scheme as its key.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::OneOrMany;
 use crate::config::{At, Span};
 
 /// `auth:`, a scheme as its key.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Auth {
     /// Whoever sends is believed.
@@ -22,7 +23,7 @@ pub enum Auth {
 }
 
 /// `auth.token:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
     /// The selector of what must equal the secret.
@@ -33,7 +34,7 @@ pub struct Token {
 }
 
 /// `auth.basic:`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Basic {
     /// The user name, where the secret is the password alone.
@@ -42,7 +43,7 @@ pub struct Basic {
 }
 
 /// `auth.hmac:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hmac {
     /// The hash function.
@@ -62,7 +63,7 @@ pub struct Hmac {
 }
 
 /// `hash:`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HashFunction {
     /// SHA-1: only where the provider has nothing better.
@@ -74,7 +75,7 @@ pub enum HashFunction {
 }
 
 /// `key:`, how the secret's text becomes key bytes.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     /// One encoding, or several where the provider does not say: the key is tried in each in which
@@ -87,7 +88,7 @@ pub struct Key {
 }
 
 /// How bytes are written as text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// The text's own UTF-8 bytes. Only for keys.
@@ -101,7 +102,7 @@ pub enum Encoding {
 }
 
 /// `signature:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Signature {
     /// The selector of the signature; of several, any that matches will do.
@@ -118,7 +119,7 @@ pub struct Signature {
 }
 
 /// `signature.list:`, such as `t=1,v1=ab,v1=cd`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignatureList {
     /// What stands between two items: `,`.
@@ -132,7 +133,7 @@ pub struct SignatureList {
 }
 
 /// `timestamp:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TimestampRule {
     /// The selector of the time, or `signature:KEY` for an item of the signature's list.
@@ -149,7 +150,7 @@ pub struct TimestampRule {
 }
 
 /// How a time is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimestampFormat {
     /// Seconds since the Unix epoch.
@@ -164,7 +165,7 @@ pub enum TimestampFormat {
 }
 
 /// `auth.jwt:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Jwt {
     /// The selector of the token. Default `header:Authorization`.
@@ -188,7 +189,7 @@ pub struct Jwt {
 }
 
 /// `claims:` of `auth.jwt`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
     /// `aud` must be, or contain, this or one of these.
@@ -206,7 +207,7 @@ pub struct Claims {
 }
 
 /// RFC 7518, section 3.1, and RFC 8037.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names of RFC 7518, section 3.1, and RFC 8037")]
 pub enum JwtAlgorithm {
     HS256,

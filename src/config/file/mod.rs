@@ -9,6 +9,7 @@ mod outbound;
 mod provider;
 mod route;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::decode::every;
@@ -25,7 +26,7 @@ pub use provider::{About, Choice, EventMap, Expectation, Handshake, HandshakeMom
 pub use route::{Delivery, Filter, FilterBlock, OnDeadLetter, Route, Window};
 
 /// The whole file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
     /// Where webhooks come in: address and port. Default `0.0.0.0:8080`.
@@ -55,7 +56,7 @@ pub struct ConfigFile {
 }
 
 /// `admin:`, the listener for metrics, health and control.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
     /// Address and port. Default `127.0.0.1:9090`.
@@ -67,7 +68,7 @@ pub struct Admin {
 }
 
 /// `queue:`, where deliveries wait.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Queue {
     /// In a directory of this machine.
@@ -75,7 +76,7 @@ pub enum Queue {
 }
 
 /// `queue.embedded:`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmbeddedQueue {
     /// The directory. Default `./data`, relative to where the gateway was started.
@@ -93,7 +94,7 @@ pub struct EmbeddedQueue {
 }
 
 /// `limits:`, bounds on what a client may cost.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// The largest body of a route that does not say its own. Default `10MiB`.

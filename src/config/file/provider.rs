@@ -1,12 +1,13 @@
 //! `providers.NAME:`, who sends.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Auth, OneOrMany};
 use crate::config::{At, Named, Tree};
 
 /// A provider: who sends, as data.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
     /// What it is and where it is documented, for `hookswitch providers`.
@@ -26,7 +27,7 @@ pub struct Provider {
 }
 
 /// `about:`, what a person should know of a provider.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct About {
     /// What it is, in a line.
@@ -43,7 +44,7 @@ pub struct About {
 }
 
 /// A request that is answered on the spot, and never becomes an event.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Handshake {
     /// What the request must have: selector to value. All must hold.
@@ -57,7 +58,7 @@ pub struct Handshake {
 }
 
 /// What a selected value must be: `hello`, `[hello, hi]`, `{ not: hello }` or `{ exists: true }`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(from = "ExpectationShape")]
 pub enum Expectation {
     /// This, or one of these.
@@ -69,25 +70,29 @@ pub enum Expectation {
 }
 
 /// How an [`Expectation`] is written.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename = "by shape")]
+#[schemars(rename = "ExpectationShape", untagged)]
 enum ExpectationShape {
     #[serde(rename = "other")]
     Is(OneOrMany<String>),
+    /// Something else than to be equal.
     #[serde(rename = "mapping")]
     Match(Match),
 }
 
 /// The mapping that an [`Expectation`] can be, known to its writer by the key it stands under.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Match {
+    /// There, and neither this nor one of these.
     Not(OneOrMany<String>),
+    /// There (`true`) or not there (`false`).
     Exists(bool),
 }
 
 /// When a handshake is answered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HandshakeMoment {
     /// Before verification: whoever asks is answered.
@@ -98,7 +103,7 @@ pub enum HandshakeMoment {
 }
 
 /// An answer.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reply {
     /// The status. Default: what the outcome has by itself; 200 for a handshake.
@@ -112,7 +117,7 @@ pub struct Reply {
 
 /// `event:`, where in a request its events are. In its selectors `$` is the received body, or the
 /// split element where it splits; `envelope:$...` is then what holds the element.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventMap {
     /// Where the body is a list of envelopes, their query: `$[0:]`, which finds the elements of a list alone (`$[*]`
@@ -148,8 +153,9 @@ pub struct EventMap {
 }
 
 /// One way to a value; of a list the first that gives one is taken.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename = "by shape", deny_unknown_fields)]
+#[schemars(rename = "Choice", untagged)]
 pub enum Choice {
     /// A selector, or text with selectors in braces: `{envelope:$.event.id}:{$.uuid}`.
     #[serde(rename = "text")]
@@ -165,7 +171,7 @@ pub enum Choice {
 }
 
 /// `respond:`, what the provider hears after each outcome.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Respond {
     /// Stored. Default 202 `{"id": ...}`.
