@@ -3,6 +3,7 @@
 mod audit;
 mod bulk;
 mod check;
+mod completions;
 mod dead_letters;
 mod deliveries;
 mod demo;
@@ -10,6 +11,7 @@ mod events;
 mod jobs;
 mod keys;
 mod listing;
+mod man;
 mod open_files;
 mod providers;
 mod remote;
@@ -59,6 +61,10 @@ enum Command {
     Keys(keys::Keys),
     /// Prove that nothing is missing: the ledger beside what is stored. Exit code 0 or 1.
     Audit(audit::Audit),
+    /// Print the completions of a shell.
+    Completions(completions::Completions),
+    /// Print the manual, all commands on one page, or write a page for each.
+    Man(man::Man),
 }
 
 #[derive(Debug, Args)]
@@ -120,6 +126,8 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Jobs(jobs) => jobs.run(),
         Command::Keys(keys) => keys.run(),
         Command::Audit(audit) => audit.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     exit.into()
 }

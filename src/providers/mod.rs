@@ -3,10 +3,14 @@
 //! A provider is its file: what it is, how its requests are verified, where its events are and what it wants
 //! to hear. To add one, write the file and add its name to the list below.
 
+mod summary;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::config::{file::Provider, load};
+
+pub use summary::{Summary, summary};
 
 /// Makes the list of the built-in providers from their names: each is the file of that name.
 macro_rules! builtin {
