@@ -26,7 +26,8 @@ const EXIT_CODES: [(&str, &str); 3] = [
 impl Man {
     pub(super) fn run(self) -> Exit {
         if let Some(dir) = self.dir {
-            let written = std::fs::create_dir_all(&dir).and_then(|()| clap_mangen::generate_to(Cli::command(), &dir));
+            let written =
+                std::fs::create_dir_all(&dir).and_then(|()| clap_mangen::generate_to(named(Cli::command()), &dir));
             return match written {
                 Ok(()) => Exit::Done,
                 Err(error) => {
@@ -44,7 +45,7 @@ impl Man {
 
 /// One page with all commands.
 fn page() -> io::Result<String> {
-    let mut command = Cli::command().disable_help_subcommand(true);
+    let mut command = named(Cli::command()).disable_help_subcommand(true);
     command.build();
     let root = clap_mangen::Man::new(command.clone());
     let mut page = Vec::new();
@@ -59,7 +60,20 @@ fn page() -> io::Result<String> {
     commands.to_writer(&mut page)?;
     section(&command, &HashSet::new(), &mut page)?;
     exit_codes().to_writer(&mut page)?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    Ok(with_one_preamble(&String::from_utf8_lossy(&page)))
+}
+
+/// Where a command of it stands, a usage says `command`.
+fn named(command: Command) -> Command {
+    command.subcommand_value_name("COMMAND").mut_subcommands(named)
+}
+
+/// Each part that was written begins with the same two lines, of which a page needs one.
+fn with_one_preamble(page: &str) -> String {
+    let mut seen = HashSet::new();
+    let is_preamble = |line: &str| line.starts_with(".ie ") || line.starts_with(".el ");
+    let lines = page.lines().filter(|line| !is_preamble(line) || seen.insert(*line));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The commands below `parent`. What is said of `inherited` options was said above.

@@ -59,6 +59,7 @@ fn row(name: &str) -> Row {
     let title = providers::builtin(name).and_then(|provider| provider.about.as_ref()).map(|about| about.title.clone());
     let summary = providers::source(name).and_then(providers::summary);
     let (scheme, needs) = summary.map(|summary| (summary.scheme, summary.needs.join(", "))).unwrap_or_default();
+    let needs = if needs.is_empty() { "nothing".to_owned() } else { needs };
     [name.to_owned(), scheme, needs, title.unwrap_or_default()]
 }
 

