@@ -76,7 +76,7 @@ pub enum Expectation {
 enum ExpectationShape {
     #[serde(rename = "other")]
     Is(OneOrMany<String>),
-    /// Something else than to be equal.
+    /// `not` or `exists`.
     #[serde(rename = "mapping")]
     Match(Match),
 }

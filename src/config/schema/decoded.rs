@@ -19,6 +19,8 @@ struct Ways {
     words: Vec<(Value, Value)>,
     /// The others. A mapping is among them by its type alone: what is in it stands beside them.
     others: Vec<Value>,
+    /// What each of the others means.
+    meanings: Vec<String>,
 }
 
 /// A value of one of these types, or else of the type `named`: the one that an editor names and offers. Were all of them
@@ -92,6 +94,7 @@ impl Decoded {
                 other => ways.others.push(other),
             }
         }
+        ways.explain(schema);
         let mut ways = ways.into_list(self.interpolated);
         match (ways.pop(), ways.is_empty()) {
             (Some(only), true) => merge(schema, only),
@@ -115,13 +118,19 @@ impl Decoded {
             },
             Some("integer") => {
                 let most = match schema.remove("format").as_ref().and_then(Value::as_str) {
-                    Some("uint8") => u64::from(u8::MAX),
-                    Some("uint16") => u64::from(u16::MAX),
-                    Some("uint32") => u64::from(u32::MAX),
-                    _ => u64::MAX,
+                    Some("uint8") => Some(u64::from(u8::MAX)),
+                    Some("uint16") => Some(u64::from(u16::MAX)),
+                    Some("uint32") => Some(u64::from(u32::MAX)),
+                    Some("uint64") => Some(u64::MAX),
+                    _ => None,
                 };
-                schema.insert("maximum".to_owned(), json!(most));
-                self.or_reference(schema, "integer", &format!("expected a whole number from 0 to {most}"));
+                let expected = most.map(|most| format!("expected a whole number from 0 to {most}"));
+                merge(schema, most.map_or(Value::Null, |most| json!({ "maximum": most })));
+                self.or_reference(schema, "integer", expected.as_deref().unwrap_or("expected a whole number"));
+            }
+            Some("number") => {
+                schema.remove("format");
+                self.or_reference(schema, "number", "expected a number");
             }
             Some("boolean") => self.or_reference(schema, "boolean", "expected true or false"),
             _ => {}
@@ -149,29 +158,39 @@ impl Ways {
             self.words.extend(words.into_iter().map(|word| (word, meaning.clone().unwrap_or_default())));
         } else if let (1, Some(Value::Array(inner))) = (way.len(), way.get("anyOf")) {
             self.others.extend(inner.iter().cloned());
+            self.mean(meaning);
         } else if way.get("type") != Some(&json!("object")) {
             self.others.push(Value::Object(way));
-            self.describe_last(meaning);
-        } else if tagged {
-            way.retain(|keyword, _| !["type", "required"].contains(&keyword.as_str()));
-            describe_keys(&mut way, meaning.as_ref());
-            merge(around, json!({ "minProperties": 1, "maxProperties": 1 }));
+            self.mean(meaning);
+        } else {
+            way.remove("type");
+            if tagged {
+                way.remove("required");
+                describe_keys(&mut way, meaning.as_ref());
+                merge(around, json!({ "minProperties": 1, "maxProperties": 1 }));
+            } else {
+                self.mean(meaning);
+            }
             merge(around, Value::Object(way));
             let mapping = json!({ "type": "object" });
             if !self.others.contains(&mapping) {
                 self.others.push(mapping);
             }
-        } else {
-            way.remove("type");
-            merge(around, Value::Object(way));
-            self.others.push(json!({ "type": "object" }));
-            self.describe_last(meaning);
         }
     }
 
-    fn describe_last(&mut self, meaning: Option<Value>) {
-        if let (Some(Value::Object(last)), Some(meaning)) = (self.others.last_mut(), meaning) {
-            last.insert("description".to_owned(), meaning);
+    fn mean(&mut self, meaning: Option<Value>) {
+        self.meanings.extend(meaning.as_ref().and_then(Value::as_str).map(str::to_owned));
+    }
+
+    /// Says at the key what each of several means: an editor shows either what is said there or what is said deeper.
+    fn explain(&self, schema: &mut Map<String, Value>) {
+        if self.meanings.len() > 1 {
+            let own = schema.get("description").and_then(Value::as_str).map(|own| format!("{own}\n\n"));
+            let list = self.meanings.iter().map(|meaning| format!("- {meaning}")).collect::<Vec<_>>().join("\n");
+            schema.insert("description".to_owned(), json!(own.unwrap_or_default() + &list));
+        } else if let ([only], false) = (self.meanings.as_slice(), schema.contains_key("description")) {
+            schema.insert("description".to_owned(), json!(only));
         }
     }
 
