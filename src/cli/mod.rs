@@ -4,6 +4,7 @@ mod audit;
 mod bulk;
 mod capture;
 mod check;
+mod completions;
 mod dead_letters;
 mod deliveries;
 mod demo;
@@ -12,11 +13,13 @@ mod events;
 mod jobs;
 mod keys;
 mod listing;
+mod man;
 mod open_files;
 mod providers;
 mod rehearsed;
 mod remote;
 mod run;
+mod schema;
 mod secrets;
 mod serve;
 mod table;
@@ -53,6 +56,8 @@ enum Command {
     Test(test::Test),
     /// List the built-in providers, or print one.
     Providers(providers::Providers),
+    /// Print the JSON Schema of the configuration, for editors and for `check-jsonschema`.
+    Schema(schema::Schema),
     /// Look at events of a running gateway: their stories, their bytes; have them delivered again.
     Events(events::Events),
     /// Look at deliveries of a running gateway; replay them.
@@ -67,6 +72,10 @@ enum Command {
     Secrets(secrets::Secrets),
     /// Prove that nothing is missing: the ledger beside what is stored. Exit code 0 or 1.
     Audit(audit::Audit),
+    /// Print the completions of a shell.
+    Completions(completions::Completions),
+    /// Print the manual, all commands on one page, or write a page for each.
+    Man(man::Man),
 }
 
 #[derive(Debug, Args)]
@@ -123,6 +132,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Try(dry_run) => dry_run.run(),
         Command::Test(test) => test.run(),
         Command::Providers(providers) => providers.run(),
+        Command::Schema(schema) => schema.run(),
         Command::Events(events) => events.run(),
         Command::Deliveries(deliveries) => deliveries.run(),
         Command::DeadLetters(dead_letters) => dead_letters.run(),
@@ -130,6 +140,8 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Keys(keys) => keys.run(),
         Command::Secrets(secrets) => secrets.run(),
         Command::Audit(audit) => audit.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     exit.into()
 }

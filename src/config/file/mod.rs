@@ -15,6 +15,7 @@ mod samples;
 mod signed;
 mod test;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::decode::every;
@@ -39,7 +40,7 @@ pub use signed::{
 pub use test::{Expect, ExpectedDelivery, ExpectedEvent, Filtered, Tamper, Test, TestFile};
 
 /// The whole file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
     /// Where webhooks come in: address and port. Default `0.0.0.0:8080`.
@@ -72,7 +73,7 @@ pub struct ConfigFile {
 }
 
 /// `admin:`, the listener for metrics, health and control.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
     /// Address and port. Default `127.0.0.1:9090`.
@@ -84,7 +85,7 @@ pub struct Admin {
 }
 
 /// `queue:`, where deliveries wait.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Queue {
     /// In a directory of this machine.
@@ -92,7 +93,7 @@ pub enum Queue {
 }
 
 /// `queue.embedded:`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmbeddedQueue {
     /// The directory. Default `./data`, relative to where the gateway was started.
@@ -110,7 +111,7 @@ pub struct EmbeddedQueue {
 }
 
 /// `limits:`, bounds on what a client may cost.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// The largest body of a route that does not say its own. Default `10MiB`.

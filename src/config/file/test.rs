@@ -1,5 +1,6 @@
 //! `tests[]:`, requests and what is to come of them: in the configuration, or in a file of their own.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::OneOrMany;
@@ -7,7 +8,7 @@ use crate::config::decode::every;
 use crate::config::{At, Named, Tree};
 
 /// A file of tests.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestFile {
     /// The configuration that is tested, relative to this file. Default: that of the command line.
@@ -19,7 +20,7 @@ pub struct TestFile {
 }
 
 /// `tests[]:`, a request and what is to come of it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Test {
     /// What it says, for a person.
@@ -65,7 +66,7 @@ pub struct Test {
 }
 
 /// `tamper:` of a test: what is wrong with a request that is signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Tamper {
     /// Its body has a byte more than was signed.
@@ -79,7 +80,7 @@ pub enum Tamper {
 }
 
 /// `expect:` of a test. What is not there is not compared.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     /// The status that the provider hears.
@@ -106,7 +107,7 @@ pub struct Expect {
 }
 
 /// `events[]:` of `expect`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedEvent {
     /// Its type.
@@ -127,7 +128,7 @@ pub struct ExpectedEvent {
 }
 
 /// `deliveries.NAME:` of `expect`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedDelivery {
     /// The method.
@@ -148,7 +149,7 @@ pub struct ExpectedDelivery {
 }
 
 /// `filtered:` of `expect`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "by shape")]
 pub enum Filtered {
     /// The names of deliveries.
