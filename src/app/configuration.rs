@@ -39,7 +39,17 @@ pub struct ConfigurationError {
 pub fn configure(path: &Path, surroundings: &dyn Surroundings) -> Result<Configured, Box<ConfigurationError>> {
     let recording = Recording::new(surroundings);
     let loaded = load::load(path, &recording);
-    compile(loaded, recording.into_inputs())
+    compile(loaded, recording.into_inputs(), routing::compile)
+}
+
+/// The same for whoever plays the senders ([`routing::compile_played`]).
+///
+/// # Errors
+/// As [`configure`].
+pub fn configure_played(path: &Path, surroundings: &dyn Surroundings) -> Result<Configured, Box<ConfigurationError>> {
+    let recording = Recording::new(surroundings);
+    let loaded = load::load(path, &recording);
+    compile(loaded, recording.into_inputs(), routing::compile_played)
 }
 
 /// Compiles a configuration that is at hand; `name` is what problems call it.
@@ -53,7 +63,7 @@ pub fn configure_text(
 ) -> Result<Configured, Box<ConfigurationError>> {
     let recording = Recording::new(surroundings);
     let loaded = load::parse(name, text, &recording);
-    compile(loaded, recording.into_inputs())
+    compile(loaded, recording.into_inputs(), routing::compile)
 }
 
 /// Reads of a file only what concerns the process: for a command that asks a running gateway, and need not have the
@@ -74,9 +84,9 @@ pub fn configure_settings(path: &Path, surroundings: &dyn Surroundings) -> Resul
     }
 }
 
-fn compile(loaded: Loaded, inputs: Inputs) -> Result<Configured, Box<ConfigurationError>> {
+fn compile(loaded: Loaded, inputs: Inputs, to_table: routing::Compile) -> Result<Configured, Box<ConfigurationError>> {
     let Loaded { file, mut problems, source, given } = loaded;
-    let table = file.as_ref().and_then(|file| routing::compile(file, &given, &mut problems));
+    let table = file.as_ref().and_then(|file| to_table(file, &given, &mut problems));
     let problems = problems.sorted();
     match table {
         Some(mut table) => {

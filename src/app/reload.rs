@@ -21,6 +21,8 @@ pub struct Reloader {
     metrics: ReloadMetrics,
     /// The files that the last readings took something from.
     inputs: watch::Sender<Inputs>,
+    /// As of the start: whoever is given a copy sees every reading since.
+    readings: watch::Receiver<Inputs>,
 }
 
 /// Why a reload changed nothing.
@@ -55,7 +57,8 @@ impl Reloader {
         metrics: ReloadMetrics,
     ) -> Self {
         metrics.succeeded(&shared);
-        Self { path, surroundings, shared, metrics, inputs: watch::Sender::default() }
+        let (inputs, readings) = watch::channel(Inputs::default());
+        Self { path, surroundings, shared, metrics, inputs, readings }
     }
 
     /// Reads the file again and puts it in force. On any problem nothing changes.
@@ -81,7 +84,7 @@ impl Reloader {
 
     /// The files that readings take something from, from the first reload on.
     pub(super) fn inputs(&self) -> watch::Receiver<Inputs> {
-        self.inputs.subscribe()
+        self.readings.clone()
     }
 
     async fn try_reload(&self) -> Result<(), ReloadError> {

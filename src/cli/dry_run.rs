@@ -9,7 +9,7 @@ use http::{HeaderMap, Method};
 
 use super::capture::{self, CaptureError, Captured, Form, Target};
 use super::{ConfigFile, Exit, Format, print, rehearsed, say};
-use crate::app::{ConfigurationError, configure};
+use crate::app::{ConfigurationError, configure, configure_played};
 use crate::config::load::ProcessSurroundings;
 use crate::model::{Clock, SystemClock, Timestamp};
 use crate::pipeline::verify::{SignError, Unsigned};
@@ -39,7 +39,8 @@ pub(super) struct Try {
     /// The query, without the `?`.
     #[arg(long, value_name = "QUERY")]
     query: Option<String>,
-    /// Sign the request as its provider would, with the first of the route's secrets, before it is tried.
+    /// Sign the request as its provider would before it is tried: with the first of the route's secrets, or with a key that is
+    /// made up, and believed here, where only the provider has one.
     #[arg(long)]
     signed: bool,
     /// The time of the attempt: RFC 3339, or seconds since 1970. [default: now]
@@ -98,7 +99,8 @@ impl Try {
 
     fn rehearse(self) -> Result<Rehearsal, TryError> {
         let captured = capture::read(&self.request, self.form, self.nth)?;
-        let table: RouteTable = configure(&self.file.config, &ProcessSurroundings)?.table;
+        let read = if self.signed { configure_played } else { configure };
+        let table: RouteTable = read(&self.file.config, &ProcessSurroundings)?.table;
         let now = self.now.unwrap_or_else(|| SystemClock.now());
         let sight = if self.show_secrets { Sight::Plain } else { Sight::Masked };
         let (signed, route) = (self.signed, self.route.clone());

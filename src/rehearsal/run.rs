@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::Method;
 use serde_json::value::RawValue;
+use url::Url;
 use uuid::Builder;
 
 use super::shown::{Sent, Sight};
@@ -17,7 +18,7 @@ use crate::pipeline::handshake::Moment;
 use crate::pipeline::normalize::{self, Normalized};
 use crate::pipeline::receive::ReceiveError;
 use crate::pipeline::respond::Ending;
-use crate::pipeline::verify::Unsigned;
+use crate::pipeline::verify::{Rejection, Unsigned};
 use crate::pipeline::{Received, Refusal, Told, Verified};
 use crate::routing::{Route, RouteTable};
 
@@ -35,6 +36,8 @@ struct Run<'t> {
     now: Timestamp,
     sight: Sight,
     verdict: Option<Verdict>,
+    /// Where the gateway would get the key that is lacking.
+    would_fetch: Option<Url>,
     events: Vec<Occurrence>,
 }
 
@@ -84,13 +87,19 @@ impl Staged<'_> {
     pub fn rehearse(self, now: Timestamp, sight: Sight) -> Rehearsal {
         let asked = Asked::of(&self.request);
         let Self { table, route, request } = self;
-        let mut run = Run { table, route, now, sight, verdict: None, events: Vec::new() };
+        let mut run = Run { table, route, now, sight, verdict: None, would_fetch: None, events: Vec::new() };
         let end = run.exchange(request.received(now)).unwrap_or_else(|refusal| End {
             told: Told::refusal(&refusal, Some(&route.respond)),
             refusal: Some(refusal),
             handshake: None,
         });
-        Rehearsal::new(asked, now, Some(route), end, (run.verdict, run.events))
+        let mut rehearsal = Rehearsal::new(asked, now, Some(route), end, (run.verdict, run.events));
+        if let (Some(refused), Some(host)) = (&mut rehearsal.refused, run.would_fetch.as_ref().and_then(Url::host_str))
+        {
+            refused.next_step =
+                Some(format!("the gateway would fetch the key from {host}, and a rehearsal fetches nothing"));
+        }
+        rehearsal
     }
 }
 
@@ -140,6 +149,7 @@ impl Run<'_> {
     fn verify(&mut self, received: Received) -> Result<Verified, Refusal> {
         let verifier = &self.route.verifier;
         let verdict = |result| Verdict { scheme: verifier.scheme(), result, secret: None, skew_ms: None };
+        let would_fetch = verifier.lacks(&received, self.now).map(|wanted| wanted.request.url);
         match verifier.verify(received, self.now) {
             Ok(verified) => {
                 let evidence = verified.evidence();
@@ -149,6 +159,7 @@ impl Run<'_> {
                 Ok(verified)
             }
             Err(rejection) => {
+                self.would_fetch = would_fetch.filter(|_| rejection == Rejection::KeyUnavailable);
                 self.verdict = Some(verdict(rejection.as_str()));
                 Err(Refusal::Unverified(rejection))
             }

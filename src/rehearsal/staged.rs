@@ -90,7 +90,15 @@ impl Staged<'_> {
     /// # Errors
     /// Where only the provider can sign, or the request lacks what is signed.
     pub fn sign(&mut self, now: Timestamp) -> Result<(), SignError> {
-        self.route.verifier.sign(&mut self.request, now)
+        self.route.sign(&mut self.request, now)
+    }
+
+    /// The same where a bit of the signature, or of the credential, is off.
+    ///
+    /// # Errors
+    /// As [`Self::sign`].
+    pub fn sign_forged(&mut self, now: Timestamp) -> Result<(), SignError> {
+        self.route.sign_forged(&mut self.request, now)
     }
 }
 

@@ -8,8 +8,9 @@ use crate::config::{At, Named, Problem, Problems, Severity, file};
 use crate::expr::Choices;
 use crate::model::NamedSecret;
 use crate::pipeline::handshake::secret_roles;
-use crate::pipeline::verify::{Surroundings, Verifier};
+use crate::pipeline::verify::{Simulator, Surroundings, Verifier};
 use crate::providers;
+use crate::signing::PrivateKey;
 
 /// The provider that a route names: the user's own of that name before a built-in one.
 pub(super) fn provider<'f>(
@@ -43,16 +44,34 @@ pub(super) struct GivenSecrets {
     pub(super) roles: Vec<At<NamedSecret>>,
 }
 
-/// The verifier of a route, with the secrets that it compares with: its own scheme before its provider's. Never off by
-/// omission.
-pub(super) fn verifier(
+/// Who signs the requests of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Senders {
+    /// The providers.
+    Real,
+    /// Whoever plays them: where only they have a key, it is made up.
+    Played,
+}
+
+/// How a route knows who sends.
+pub(super) struct Listening {
+    pub(super) verifier: Verifier,
+    /// Those that it compares with.
+    pub(super) secrets: Secrets,
+    /// The key of a sender who is played.
+    pub(super) player: Option<PrivateKey>,
+}
+
+/// How a route knows who sends: by its own scheme before its provider's. Never off by omission. `own` are the providers of the
+/// file.
+pub(super) fn listen(
     route: &At<file::Route>,
     secrets: &GivenSecrets,
-    provider: Option<&file::Provider>,
-    own: &Named<At<file::Provider>>,
+    (provider, own): (Option<&file::Provider>, &Named<At<file::Provider>>),
     public_url: Option<&str>,
+    senders: Senders,
     problems: &mut Problems,
-) -> Option<(Verifier, Secrets)> {
+) -> Option<Listening> {
     let auth = route.auth.as_ref().or_else(|| provider.map(|provider| &provider.auth));
     let Some(auth) = auth else {
         // Where it is there but cannot be read, that is said already.
@@ -74,7 +93,18 @@ pub(super) fn verifier(
     }
     let id = event_id(provider);
     let mut found = Problems::new();
-    let verifier = Verifier::compile(auth, secrets, Surroundings { id: &id, public_url, roles }, &mut found);
+    let surroundings = Surroundings { id: &id, public_url, roles };
+    let played = match senders {
+        Senders::Real => None,
+        Senders::Played => Simulator::in_place_of(auth, secrets, surroundings, &mut found),
+    };
+    let (verifier, player) = match played {
+        Some(simulator) => {
+            let (verifier, player) = simulator.into_parts();
+            (Some(verifier), player)
+        }
+        None => (Verifier::compile(auth, secrets, surroundings, &mut found), None),
+    };
     let elsewhere = route.provider.as_ref().is_some_and(|name| own.get(name).is_none());
     let place = if route.auth.is_some() { None } else { route.provider.as_ref().map(|name| name.place) };
     // What is odd about a built-in provider is in its notes, and nobody can mend it in their file.
@@ -95,7 +125,7 @@ pub(super) fn verifier(
     let verifier = verifier?;
     let compared: HashSet<&str> = verifier.secret_names().collect();
     let secrets = Secrets::new(secrets.iter().map(|at| at.value.clone()).filter(|one| compared.contains(&*one.name)));
-    Some((verifier, secrets))
+    Some(Listening { verifier, secrets, player })
 }
 
 /// The secrets of a route; `None` where it gives them in a way that leaves nothing to check them by.

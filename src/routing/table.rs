@@ -7,14 +7,15 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 
 use super::{Secrets, Settings};
-use crate::model::Lane;
+use crate::model::{Lane, Timestamp};
 use crate::pipeline::deliver::Target;
 use crate::pipeline::filter::Wants;
 use crate::pipeline::handshake::Handshakes;
 use crate::pipeline::normalize::Normalizer;
 use crate::pipeline::respond::Respond;
 use crate::pipeline::transform::Shape;
-use crate::pipeline::verify::Verifier;
+use crate::pipeline::verify::{SignError, Signing, Unsigned, Verifier};
+use crate::signing::PrivateKey;
 
 /// The compiled configuration.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct Route {
     pub handshakes: Handshakes,
     /// How requests are verified.
     pub verifier: Verifier,
+    /// The key of the sender, where that is played.
+    pub(super) player: Option<PrivateKey>,
     /// Its secrets, and what was seen of each; none under `auth: none`.
     pub secrets: Secrets,
     /// Where their events are.
@@ -77,6 +80,30 @@ pub struct Matched<'t> {
     pub route: &'t Arc<Route>,
     /// The path's parameters by name, percent-decoded.
     pub path_params: Vec<(Box<str>, Box<str>)>,
+}
+
+// === impl Route ===
+
+impl Route {
+    /// Signs a request as the provider would at `now`, with the first of the secrets or the key of a sender who is played.
+    ///
+    /// # Errors
+    /// Where only the provider can sign, or the request lacks what is signed.
+    pub fn sign(&self, request: &mut Unsigned, now: Timestamp) -> Result<(), SignError> {
+        self.verifier.sign_as(request, &self.signing(now))
+    }
+
+    /// The same, where a bit of the signature or the credential is off.
+    ///
+    /// # Errors
+    /// As [`Self::sign`].
+    pub fn sign_forged(&self, request: &mut Unsigned, now: Timestamp) -> Result<(), SignError> {
+        self.verifier.sign_as(request, &Signing { forged: true, ..self.signing(now) })
+    }
+
+    const fn signing(&self, now: Timestamp) -> Signing<'_> {
+        Signing { now, private: self.player.as_ref(), forged: false }
+    }
 }
 
 // === impl RouteTable ===

@@ -151,6 +151,7 @@ pub struct ExpectedDelivery {
 /// `filtered:` of `expect`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "by shape")]
+#[schemars(rename = "Filtered", untagged)]
 pub enum Filtered {
     /// The names of deliveries.
     #[serde(rename = "list")]

@@ -10,10 +10,11 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method};
 
 use super::{Ground, sample};
-use crate::config::file::{Expect, Filtered, OneOrMany, Tamper, Test};
+use crate::config::file::{self, Expect, Filtered, OneOrMany, Tamper, Test};
 use crate::config::{At, Named, Place, Problem, Problems, Tree};
 use crate::model::{Reason, Timestamp};
 use crate::pipeline::verify::{Rejection, Unsigned};
+use crate::providers::Sample;
 use crate::rehearsal::{NotStaged, Verdict, stage};
 use crate::routing::Route;
 
@@ -72,8 +73,16 @@ impl Cases<'_> {
             headers,
             body: Bytes::new(),
         };
+        let sample = match &test.sample {
+            None => None,
+            Some(name) => Some(self.sample(name, &test, problems)?),
+        };
+        let request = match &sample {
+            None => request,
+            Some(sample) => with_sample(request, &test, sample, self.ground),
+        };
         let route = self.route(&test, place, &request, problems);
-        let (body, is_json) = self.body(&test, route, problems)?;
+        let (body, is_json) = self.body(&test, sample, problems)?;
         let mut request = Unsigned { body, ..request };
         if is_json {
             request.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
@@ -126,7 +135,7 @@ impl Cases<'_> {
     }
 
     /// The body, and whether it is JSON as far as the test says. `None` and a problem where there is none.
-    fn body(&self, test: &Test, route: Option<&Route>, problems: &mut Problems) -> Option<(Bytes, bool)> {
+    fn body(&self, test: &Test, sample: Option<Sample>, problems: &mut Problems) -> Option<(Bytes, bool)> {
         let places = [
             test.body.as_ref().map(|body| body.place("")),
             test.body_file.as_ref().map(|file| file.place),
@@ -144,8 +153,8 @@ impl Cases<'_> {
         if let Some(file) = &test.body_file {
             return self.file(file, problems).map(|body| (body, true));
         }
-        if let Some(name) = &test.sample {
-            return self.sample(name, route, problems).map(|body| (body, true));
+        if let Some(sample) = sample {
+            return Some((sample.body, false));
         }
         Some((test.text.as_ref().map(|text| text.value.clone()).unwrap_or_default().into(), false))
     }
@@ -161,26 +170,56 @@ impl Cases<'_> {
         }
     }
 
-    fn sample(&self, name: &At<String>, route: Option<&Route>, problems: &mut Problems) -> Option<Bytes> {
-        let provider = route.and_then(|route| {
-            let written = self.ground.file.routes.iter().find(|written| *written.name.value == *route.name)?;
-            written.provider.as_ref()
-        });
-        let Some(provider) = provider else {
+    fn sample(&self, name: &At<String>, test: &Test, problems: &mut Problems) -> Option<Sample> {
+        let Some(provider) = self.written(test).and_then(|route| route.provider.as_ref()) else {
             problems.push(
-                Problem::error(name.place, "a sample is a provider's, and the request's route has none")
-                    .expected("`body`, `body_file` or `text`"),
+                Problem::error(name.place, "a sample is a provider's, and no route with one is named")
+                    .expected("`route` with the name of a route that has a built-in provider"),
             );
             return None;
         };
-        let sample = sample::sample(provider, name).map(Bytes::from_static);
+        let sample = sample::sample(provider, name);
         if sample.is_none() {
             let problem = Problem::error(name.place, format!("`{}` has no sample `{}`", provider.value, name.value));
-            let names = sample::names(provider).iter().copied();
-            problems.push(problem.expected("`body`, `body_file` or `text`").suggest(name, names));
+            let names = sample::names(provider);
+            let expected = match names.as_slice() {
+                [] => "`body`, `body_file` or `text`: there are no samples of a provider of your own".to_owned(),
+                names => format!("one of `{}`", names.join("`, `")),
+            };
+            problems.push(problem.expected(expected).suggest(name, names.iter().map(String::as_str)));
         }
         sample
     }
+
+    /// The test's route as the file has it.
+    fn written(&self, test: &Test) -> Option<&file::Route> {
+        let name = test.route.as_ref()?;
+        self.ground.file.routes.iter().find(|route| route.name.value == name.value).map(|route| &route.value)
+    }
+}
+
+/// A request that is a provider's sample, but for what the test says itself.
+fn with_sample(mut request: Unsigned, test: &Test, sample: &Sample, ground: &Ground) -> Unsigned {
+    if test.method.is_none() {
+        request.method = sample.method.parse().unwrap_or(Method::POST);
+    }
+    if test.query.is_none() {
+        request.query = sample.query.as_str().into();
+    }
+    for (name, value) in &sample.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
+            request.headers.entry(name).or_insert(value);
+        }
+    }
+    let route = test.route.as_ref().and_then(|name| ground.table.route(name));
+    if let (None, Some(route)) = (&test.path, route) {
+        let filled = sample
+            .path_params
+            .iter()
+            .fold(String::from(&*route.path), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
+        request.path = filled.into();
+    }
+    request
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

@@ -160,8 +160,8 @@ fn a_request_is_signed_and_each_way_to_tamper_with_it_is_found() {
     let outcome =
         outcomes(&format!("  - {{ name: n, {signed}, tamper: body, expect: {{ status: 202 }} }}\n")).remove(0);
     assert!(outcome.note.unwrap().starts_with("not verified: mismatch: check the secret"));
-    let none = differences("route: open, sign: true, tamper: signature, text: '', expect: { status: 401 }");
-    assert!(none[0].contains("no signature to tamper with"), "{none:?}");
+    let none = differences("route: open, sign: true, tamper: timestamp, text: '', expect: { status: 401 }");
+    assert!(none[0].contains("signs no time"), "{none:?}");
 }
 
 #[test]
