@@ -21,6 +21,7 @@ mod remote;
 mod run;
 mod schema;
 mod secrets;
+mod send;
 mod serve;
 mod table;
 mod test;
@@ -52,6 +53,8 @@ enum Command {
     Check(check::Check),
     /// Say what the gateway would do with a request, and why: nothing is sent and nothing is kept. Exit code 0, 1 or 2.
     Try(dry_run::Try),
+    /// Sign a request as its provider would and post it, rightly or tampered with. Exit code 0, 1 or 2.
+    Send(send::Send),
     /// Run tests of a configuration: requests, and what is to come of them. Exit code 0, 1 or 2.
     Test(test::Test),
     /// List the built-in providers, or print one.
@@ -130,6 +133,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
         Command::Try(dry_run) => dry_run.run(),
+        Command::Send(send) => send.run(),
         Command::Test(test) => test.run(),
         Command::Providers(providers) => providers.run(),
         Command::Schema(schema) => schema.run(),

@@ -195,6 +195,18 @@ impl Verifier {
         }
     }
 
+    /// Reads a private key of the scheme in PEM; `None` where it is none, or the scheme has none.
+    #[must_use]
+    pub fn read_private_key(&self, pem: &str) -> Option<PrivateKey> {
+        let scheme = match &self.scheme {
+            Scheme::Signed(_, signed) => signed.public_scheme()?,
+            Scheme::Sns(_) => PublicScheme::Rsa(HashFunction::Sha256, Padding::Pkcs1),
+            Scheme::Jwt(jwt) => jwt_scheme(jwt.algorithm()?)?,
+            Scheme::None | Scheme::Token(_) | Scheme::Basic(_) => return None,
+        };
+        PrivateKey::from_pem(scheme, pem)
+    }
+
     /// Makes a key known that would be fetched for this request.
     pub(super) fn plant(&self, request: &Unsigned, private: &PrivateKey, now: Timestamp) {
         let json = serde_json::from_slice(&request.body).ok();
