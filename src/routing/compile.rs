@@ -9,13 +9,13 @@ use url::Url;
 
 use super::settings::max_body;
 use super::table::{Delivery, Route, RouteTable};
-use super::{Settings, auth, order, parameters};
+use super::{Settings, auth, mask, order, parameters};
 use crate::config::load::{Given, Section};
 use crate::config::{At, Problem, Problems, file};
-use crate::expr::Needs;
+use crate::expr::{Mask, Needs};
 use crate::model::{Lane, NamedSecret, Secret};
 use crate::pipeline::deliver::Target;
-use crate::pipeline::filter::{Filter, LaneWants, Wants};
+use crate::pipeline::filter::{Filter, LaneWants, OrderBy, Wants};
 use crate::pipeline::handshake::{self, Handshakes};
 use crate::pipeline::normalize::Normalizer;
 use crate::pipeline::respond::Respond;
@@ -50,6 +50,8 @@ pub fn compile(file: &file::ConfigFile, given: &Given, problems: &mut Problems) 
         settings,
         paths: matchit::Router::new(),
         routes: Vec::new(),
+        by_name: HashMap::default(),
+        masks: mask::of_own(&file.providers, problems),
         deliveries: HashMap::default(),
         targets: compiler.targets.clone(),
     };
@@ -88,6 +90,8 @@ impl Compiler<'_> {
         let mut lanes = Vec::new();
         let mut needs = Needs::nothing();
         let retain = retain(file, problems);
+        let provider = auth::provider(file, &self.file.providers, self.given, problems);
+        let mask = mask::of_route(file, provider, &mut table.masks, problems);
         if file.deliver.len() > MOST_DELIVERIES {
             problems.push(
                 Problem::error(file.place, format!("the route `{name}` has {} deliveries", file.deliver.len()))
@@ -98,7 +102,8 @@ impl Compiler<'_> {
             let lane = Lane::new(Arc::clone(&name), entry.name.as_ref().unwrap_or(&entry.to).value.as_str());
             let filter = Filter::compile(entry.filter.as_ref(), entry.types.as_ref(), problems);
             let order_by = order::order_by(entry, problems);
-            if let Some(delivery) = self.delivery(entry, &lane, retain, problems) {
+            let shows_keys = shows_keys(&mask, order_by.as_ref());
+            if let Some(delivery) = self.delivery(entry, &lane, (retain, shows_keys), problems) {
                 delivery.shape.add_needs(&mut needs);
                 delivery.target.add_needs(&mut needs);
                 table.deliveries.insert(lane.clone(), Arc::new(delivery));
@@ -113,10 +118,11 @@ impl Compiler<'_> {
         }
         // The path is claimed whatever else is wrong, so that two of them on one path are told apart from the rest.
         let path = claim(&file.path, claimed, problems);
-        let route = self.route(file, &name, (lanes, needs), problems).map(Arc::new);
+        let route = self.route(file, (provider, mask), &name, (lanes, needs), problems).map(Arc::new);
         if let (Some(path), Some(route)) = (path, route)
             && table.paths.insert(path, Arc::clone(&route)).is_ok()
         {
+            table.by_name.insert(name, Arc::clone(&route));
             table.routes.push(route);
         }
     }
@@ -124,11 +130,11 @@ impl Compiler<'_> {
     fn route(
         &self,
         file: &At<file::Route>,
+        (provider, mask): (Option<&file::Provider>, Arc<Mask>),
         name: &Arc<str>,
         (lanes, mut needs): (Vec<LaneWants>, Needs),
         problems: &mut Problems,
     ) -> Option<Route> {
-        let provider = auth::provider(file, &self.file.providers, self.given, problems);
         parameters::check(file, provider, problems);
         let secrets = auth::secrets(file, provider, problems);
         let public_url = self.public_url.as_deref();
@@ -158,6 +164,7 @@ impl Compiler<'_> {
             respond: respond.unwrap_or_default(),
             verifier: verifier?,
             normalizer: normalizer?.keeping(&needs),
+            mask,
         })
     }
 
@@ -165,7 +172,7 @@ impl Compiler<'_> {
         &self,
         entry: &file::Delivery,
         lane: &Lane,
-        retain: Option<Duration>,
+        (retain, shows_keys): (Option<Duration>, bool),
         problems: &mut Problems,
     ) -> Option<Delivery> {
         let format =
@@ -185,12 +192,17 @@ impl Compiler<'_> {
             return None;
         };
         let parks = matches!(entry.on_dead_letter.as_ref().map(|at| at.value), Some(file::OnDeadLetter::Park));
-        Some(Delivery { lane: lane.clone(), shape: shape?, target: Arc::clone(target), parks, retain })
+        Some(Delivery { lane: lane.clone(), shape: shape?, target: Arc::clone(target), parks, retain, shows_keys })
     }
 
     fn max_body(&self, file: &file::Route, problems: &mut Problems) -> u64 {
         file.max_body.as_ref().map_or(self.max_body, |size| max_body(size, problems))
     }
+}
+
+/// A key that was taken from what is masked, or that nobody knows any more what it was taken from, is shown to nobody.
+fn shows_keys(mask: &Mask, order_by: Option<&OrderBy>) -> bool {
+    mask.is_nothing() || order_by.is_some_and(|order_by| !mask.covers(order_by.path()))
 }
 
 fn remember(file: &file::Route, problems: &mut Problems) -> Option<Duration> {

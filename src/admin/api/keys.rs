@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::fields::missing;
 use super::problem::Problem;
+use super::sight::Sight;
 use super::{Api, Call, selection, show};
 use crate::admin::answer::{self, Answer};
 use crate::model::Lane;
@@ -19,7 +20,9 @@ pub(super) async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let keys = api.reading(api.store().parked(after, limit)).await?;
     let last = keys.last().filter(|_| keys.len() >= limit);
     let next = last.map(|last| selection::next(LIST, (&*last.lane.route, &*last.lane.delivery, &*last.key)));
-    let shown: Vec<Value> = keys.iter().map(show::parked).collect();
+    let table = api.gateway.table();
+    let shown = keys.iter().map(|parked| show::parked(parked, &Sight::of_route(&table, &parked.lane.route)));
+    let shown: Vec<Value> = shown.collect();
     Ok(answer::json(StatusCode::OK, &json!({ LIST: shown, "next": next })))
 }
 

@@ -13,6 +13,7 @@ mod keys;
 mod problem;
 mod selection;
 mod show;
+mod sight;
 mod story;
 
 use std::sync::Arc;
