@@ -7,6 +7,7 @@ use super::RouteTable;
 use crate::config::{At, Named, Problem, Problems, file};
 use crate::expr::{Mask, MaskError};
 use crate::model::{Event, Lane};
+use crate::pipeline::filter::OrderBy;
 use crate::providers;
 
 /// The masks of providers by their names: many routes share one.
@@ -42,6 +43,11 @@ pub(super) fn of_route(
     let mut mask = compile(&route.mask, problems);
     mask.extend(&provided);
     Arc::new(mask)
+}
+
+/// A key that was taken from what is masked, or that nobody knows any more what it was taken from, is shown to nobody.
+pub(super) fn shows_keys(mask: &Mask, order_by: Option<&OrderBy>) -> bool {
+    mask.is_nothing() || order_by.is_some_and(|order_by| !mask.covers(order_by.path()))
 }
 
 fn compile(paths: &[At<String>], problems: &mut Problems) -> Mask {

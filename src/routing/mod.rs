@@ -7,10 +7,12 @@ mod compile;
 mod mask;
 mod order;
 mod parameters;
+mod secrets;
 mod settings;
 mod table;
 
-pub use compile::compile;
+pub use compile::{Compile, compile, compile_played};
+pub use secrets::{RouteSecret, Secrets};
 pub use settings::{EmbeddedQueue, Limits, Settings};
 pub use table::{Delivery, Matched, Route, RouteTable};
 
