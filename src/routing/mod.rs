@@ -4,6 +4,7 @@
 
 mod auth;
 mod compile;
+mod mask;
 mod order;
 mod parameters;
 mod secrets;
