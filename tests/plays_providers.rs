@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use support::command::Ran;
-use support::{Destination, Gateway};
+use support::{Destination, Gateway, hookswitch};
 
 /// A key pair: the private half in PEM, the public one's 32 bytes in hex.
 fn ed25519() -> (String, String) {
@@ -47,9 +47,15 @@ fn start(destination: &Destination, private: &str, public: &str) -> Gateway {
     Gateway::with(&routes).top("public_url: https://hooks.example.com").file("key.pem", private).start()
 }
 
+/// A command beside the gateway's configuration.
+fn run(gateway: &Gateway, arguments: &[&str]) -> Ran {
+    let directory = gateway.path("routes.yaml").parent().unwrap().to_owned();
+    Ran::of(hookswitch().args(arguments).current_dir(directory))
+}
+
 fn send(gateway: &Gateway, arguments: &[&str]) -> Ran {
     let to = format!("http://{}", gateway.address());
-    gateway.run(&[&["send", "--to", &to, "--output", "json"], arguments].concat())
+    run(gateway, &[&["send", "--to", &to, "--output", "json"], arguments].concat())
 }
 
 /// The type and the data of what arrived last.
@@ -107,7 +113,8 @@ fn a_body_that_is_no_json_is_delivered_as_json_and_kept_as_it_came() {
     assert_eq!(send(&gateway, &["--route", "twilio", "--sample", "message.received"]).code, Some(0));
     let [kind, data] = <[Value; 2]>::try_from(last(&destination, 1).as_array().unwrap().clone()).unwrap();
     assert!(kind.is_string() && data["MessageSid"].is_string() && data["Body"].is_string(), "{kind} {data}");
-    let id = gateway.read("/events?route=twilio")["items"][0]["id"].clone();
+    let listed = gateway.run(&["events", "list", "--route", "twilio", "--output", "json"]);
+    let id = listed.lines()[0]["id"].clone();
     // It is read back from the store the same: a form is told from JSON there too.
     gateway.kill9();
     gateway.restart();
@@ -163,5 +170,5 @@ fn what_cannot_be_played_is_said() {
     send(&gateway, &["--route", "discord", "--sample", "APPLICATION_AUTHORIZED", "--key", &no_key])
         .assert_failed(2, &["no private key of the scheme `ed25519`"]);
     let nobody = ["send", "--to", "http://127.0.0.1:1", "--route", "github", "--sample", "issues.opened"];
-    gateway.run(&nobody).assert_failed(1, &["no answer from http://127.0.0.1:1/github", "--to"]);
+    run(&gateway, &nobody).assert_failed(1, &["no answer from http://127.0.0.1:1/github", "--to"]);
 }

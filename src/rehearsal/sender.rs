@@ -167,7 +167,9 @@ impl Sender {
             None => None,
             Some(pem) => {
                 let none = NotSent::NoKey { scheme: verifier.scheme() };
-                Some(verifier.read_private_key(pem).ok_or(none)?)
+                let key = verifier.read_private_key(pem).ok_or(none)?;
+                let another = tampering == Some(Tampering::Secret);
+                Some(if another { verifier.another_private_key().unwrap_or(key) } else { key })
             }
         };
         let now = match (tampering, verifier.tolerance()) {
