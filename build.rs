@@ -39,6 +39,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .filter(|path| path.is_file())
         .collect();
-    files.sort();
+    // By the name alone: `adyen` stands before `adyen-platform`.
+    files.sort_by_key(|path| path.file_stem().map(ToOwned::to_owned));
     files
 }

@@ -19,7 +19,7 @@
 //! | --- | --- |
 //! | the words | [`model`]: event, delivery, attempt, outcome, secret |
 //! | the languages | [`expr`]: queries, predicates, templates, selectors; [`config`]: what the YAML says; [`telemetry`]: logs and metrics |
-//! | what stands ready | [`providers`]: the built-in ones, a YAML file each; [`queue`]: where deliveries wait; [`signing`]: what keyed signatures cover and how they are written, in and out |
+//! | what stands ready | [`providers`]: the built-in ones, a YAML file each; [`queue`]: where deliveries wait; [`signing`]: what signatures cover, with which keys, and how they are written, in and out |
 //! | the stages | [`pipeline`]: a file or folder each, none of which imports another |
 //! | what runs | [`routing`]: the `RouteTable`, compiled from a file or refused with every problem |
 //! | the gateway | [`app`]: ingress, workers, reload, and how they are put together; [`rehearsal`]: what it would do, and why, without a queue and without the network |
@@ -44,7 +44,9 @@
 //!   ends it.
 //! - What happens is counted in the commit in which it happens: nothing can go missing and the sums still come out.
 //! - The configuration in force is one immutable value. A reload builds the next one whole, then swaps.
-//! - No secret and no payload is in a log line, a metric or an error.
+//! - No secret and no payload is in a log line, a metric or an error, and nothing that is masked is shown.
+//! - Nothing is fetched from where a request says: only from hosts that the configuration names, over TLS.
+//! - Signing and verifying have one description, and a rehearsal runs the gateway's own stages.
 //! - What a mask finds is shown to nobody who looks at what is stored, and delivered as it came.
 //! - Time, dice and the network are passed in.
 //!

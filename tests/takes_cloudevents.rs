@@ -104,3 +104,20 @@ fn ids_that_differ_in_their_last_digit_are_two() {
         assert!(all.iter().any(|text| text.contains(exact)), "{exact}: {all:?}");
     }
 }
+
+#[test]
+fn whoever_sends_cloudevents_may_ask_first_whether_it_may() {
+    let (destination, gateway) = start();
+    let ask = |headers: &[(&str, &str)]| {
+        let headers = sign::headers(headers);
+        support::http::send(gateway.address(), "OPTIONS", "/in", &headers, b"")
+    };
+    let allowed = ask(&[("WebHook-Request-Origin", "eventemitter.example.com"), ("WebHook-Request-Rate", "120")]);
+    assert_eq!(
+        (allowed.status, allowed.header("webhook-allowed-origin"), allowed.header("webhook-allowed-rate")),
+        (200, Some("eventemitter.example.com"), Some("120"))
+    );
+    let refused = ask(&[("Origin", "eventemitter.example.com")]);
+    assert_eq!((refused.status, refused.header("allow")), (405, Some("POST")));
+    assert!(destination.arrived().is_empty());
+}

@@ -12,7 +12,8 @@
 //! | [`transform`] | the [`Payload`] that goes out |
 //! | [`deliver`] | one HTTP try, and what follows from it |
 //!
-//! Beside them stand `refusal`, the one place where an error becomes a status, and `told`, the answer to the byte.
+//! Beside them stand `refusal`, the one place where an error becomes a status, `told`, the answer to the byte, and `hosts`, the
+//! hosts that anything may be fetched from.
 //!
 //! No stage imports another. What one hands to the next is a type that only it can make, so the type is
 //! the proof that the stage ran.

@@ -244,6 +244,8 @@ impl Answer {
             self.body = Some(Bytes::new());
         } else {
             self.set(text.into(), "text/plain; charset=utf-8");
+            // It may be what somebody else wrote: no browser is to take it for a page.
+            self.headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
         }
     }
 

@@ -1,4 +1,4 @@
-//! The vocabulary of keyed signatures: what they cover, with which keys, and how they are written.
+//! The vocabulary of signatures: what they cover, with which keys, shared or public, and how they are written.
 //!
 //! One description serves both directions: `verify` reads by it what came in, `deliver` writes by it what goes out. So what
 //! we sign is what our own verifier believes, and a scheme that is mended is mended for both.
