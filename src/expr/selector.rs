@@ -165,7 +165,7 @@ impl Selector {
     }
 
     /// Adds what it looks at in the parsed body, where that is the envelope too.
-    pub(super) fn add_needs(&self, needs: &mut Needs) {
+    pub fn add_needs(&self, needs: &mut Needs) {
         match &self.0 {
             Place::Json(query) | Place::Envelope(query) | Place::Whole(query) => query.add_needs(needs),
             Place::Sha256(inner) => inner.add_needs(needs),

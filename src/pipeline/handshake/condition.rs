@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 use crate::config::file::{self, Expectation, OneOrMany};
 use crate::config::{At, Problem, Problems};
-use crate::expr::{Predicate, RequestScope, Selected, Selector};
+use crate::expr::{Needs, Predicate, RequestScope, Selected, Selector};
 use crate::model::NamedSecret;
 
 /// What a request must have to be a handshake: all of it.
@@ -74,6 +74,12 @@ impl Conditions {
     /// Whether requests of this method can be such.
     pub(super) fn take(&self, method: &Method) -> bool {
         self.methods.as_ref().is_none_or(|methods| methods.iter().any(|known| known == method.as_str()))
+    }
+
+    /// Adds what they look at in the parsed body.
+    pub(super) fn add_needs(&self, needs: &mut Needs) {
+        self.selected.iter().for_each(|(selector, _)| selector.add_needs(needs));
+        self.body.iter().for_each(|predicate| predicate.add_needs(needs));
     }
 
     /// Whether every condition holds that can be told without parsing the body.

@@ -4,6 +4,8 @@ mod condition;
 mod reply;
 mod sign;
 
+use std::sync::LazyLock;
+
 use http::Method;
 use serde_json::Value;
 
@@ -14,14 +16,19 @@ use self::condition::Conditions;
 use self::reply::ReplyText;
 use self::sign::ReplySigner;
 use crate::config::{At, Problem, Problems, file, load};
-use crate::expr::{Choices, JsonRef, RequestScope, Selector};
+use crate::expr::{Choices, JsonRef, Needs, RequestScope, Selector};
 use crate::model::NamedSecret;
 use crate::pipeline::{Answer, Hosts, Received};
 use crate::signing::{Context, Fill, Holes, Message, compile_selector};
 
 /// A provider's handshakes, compiled.
-#[derive(Debug, Default)]
-pub struct Handshakes(Vec<Handshake>);
+#[derive(Debug)]
+pub struct Handshakes {
+    /// Tried in this order.
+    all: Vec<Handshake>,
+    /// What of a body their conditions look at: most requests are events, and are not parsed for this.
+    needs: Needs,
+}
 
 /// What a handshake refers to outside of itself.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +80,12 @@ handshake:
 
 // === impl Handshakes ===
 
+impl Default for Handshakes {
+    fn default() -> Self {
+        Self { all: Vec::new(), needs: Needs::nothing() }
+    }
+}
+
 impl Handshakes {
     /// Compiles a provider's handshakes, tried in this order.
     pub fn compile(
@@ -80,22 +93,27 @@ impl Handshakes {
         surroundings: Surroundings<'_>,
         problems: &mut Problems,
     ) -> Self {
-        Self(handshakes.iter().filter_map(|file| Handshake::compile(file, surroundings, problems)).collect())
+        let compiled = handshakes.iter().filter_map(|file| Handshake::compile(file, surroundings, problems));
+        let all: Vec<_> = compiled.collect();
+        let mut needs = Needs::nothing();
+        all.iter().for_each(|handshake| handshake.conditions.add_needs(&mut needs));
+        Self { all, needs }
     }
 
     /// That of a route without a provider, which takes CloudEvents.
     #[must_use]
     pub fn cloudevents() -> Self {
+        // The text above is right: there is a test. Many routes may be without a provider, and it is read once.
+        static READ: LazyLock<Vec<At<file::Handshake>>> =
+            LazyLock::new(|| load::parse_provider(CLOUDEVENTS).map(|provider| provider.handshake).unwrap_or_default());
         let surroundings = Surroundings { secrets: &[], roles: &[], public_url: None };
-        // The text above is right: there is a test.
-        let provider = load::parse_provider(CLOUDEVENTS).ok();
-        provider.map(|file| Self::compile(&file.handshake, surroundings, &mut Problems::new())).unwrap_or_default()
+        Self::compile(&READ, surroundings, &mut Problems::new())
     }
 
     /// Whether there is one for requests of this method.
     #[must_use]
     pub fn take(&self, method: &Method) -> bool {
-        self.0.iter().any(|handshake| handshake.conditions.take(method))
+        self.all.iter().any(|handshake| handshake.conditions.take(method))
     }
 
     /// What a request comes to that is a handshake at this moment. One whose answer asks for what the request does not have
@@ -106,15 +124,23 @@ impl Handshakes {
         let may_be = |(_, handshake): &(usize, &Handshake)| {
             handshake.moment == moment && handshake.conditions.may_hold(&received.scope())
         };
-        let mut likely = self.0.iter().enumerate().filter(may_be).peekable();
+        let mut likely = self.all.iter().enumerate().filter(may_be).peekable();
         likely.peek()?;
-        let json: Option<Value> = serde_json::from_slice(&received.body).ok();
-        let root = json.as_ref().map(JsonRef::from);
-        let scope = RequestScope { json: root, envelope: root, whole: root, ..received.scope() };
+        let parse = || serde_json::from_slice::<Value>(&received.body).ok();
+        let read = self.needs.read(&received.body);
+        let whole = if read.is_none() { parse() } else { None };
+        let root = read.as_ref().map(|read| read.json()).or_else(|| whole.as_ref().map(JsonRef::from));
+        let scope = with_json(received, root);
         let (index, handshake) = likely.find(|(_, handshake)| handshake.conditions.hold(&scope))?;
-        let handshaken = handshake.answer(&Message { path: &received.path, scope }, json.as_ref())?;
+        let whole = whole.or_else(parse);
+        let scope = with_json(received, whole.as_ref().map(JsonRef::from));
+        let handshaken = handshake.answer(&Message { path: &received.path, scope }, whole.as_ref())?;
         Some(Handshaken { number: index + 1, ..handshaken })
     }
+}
+
+fn with_json<'a>(received: &'a Received, root: Option<JsonRef<'a>>) -> RequestScope<'a> {
+    RequestScope { json: root, envelope: root, whole: root, ..received.scope() }
 }
 
 // === impl Handshake ===
