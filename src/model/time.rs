@@ -90,6 +90,15 @@ impl Timestamp {
         let point: jiff::Timestamp = text.parse().ok()?;
         Some(Self(point.as_millisecond()))
     }
+
+    /// Reads what a person writes for a time: RFC 3339, or whole seconds since the Unix epoch.
+    #[must_use]
+    pub fn from_rfc3339_or_seconds(text: &str) -> Option<Self> {
+        match text.parse::<i64>() {
+            Ok(seconds) => Some(Self(seconds.checked_mul(1000)?)),
+            Err(_) => Self::from_rfc3339(text),
+        }
+    }
 }
 
 impl fmt::Debug for Timestamp {
@@ -152,6 +161,9 @@ mod tests {
         assert_eq!(point.to_rfc3339(), "2021-07-23T09:00:00.250Z");
         assert_eq!(Timestamp::from_rfc3339(&point.to_rfc3339()), Some(point));
         assert_eq!(Timestamp::from_rfc3339("yesterday"), None);
+        assert_eq!(Timestamp::from_rfc3339_or_seconds("-5"), Some(Timestamp::from_seconds(-5)));
+        assert_eq!(Timestamp::from_rfc3339_or_seconds(&i64::MAX.to_string()), None);
+        assert_eq!(Timestamp::from_rfc3339_or_seconds("2021-07-23T09:00:00.25Z"), Some(point));
     }
 
     #[test]
