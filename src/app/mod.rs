@@ -19,7 +19,9 @@ pub mod watch;
 pub mod worker;
 
 pub use assemble::{Assembly, Gateway, StartError};
-pub use configuration::{ConfigurationError, Configured, configure, configure_settings, configure_text};
+pub use configuration::{
+    ConfigurationError, Configured, configure, configure_case, configure_settings, configure_text,
+};
 pub use destinations::{BreakerState, DestinationReport};
 pub use fetch::{Fetch, FetchError, Network};
 pub use shared::Shared;

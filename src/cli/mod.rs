@@ -2,10 +2,12 @@
 
 mod audit;
 mod bulk;
+mod capture;
 mod check;
 mod dead_letters;
 mod deliveries;
 mod demo;
+mod diagnosed;
 mod events;
 mod jobs;
 mod keys;
@@ -16,6 +18,7 @@ mod remote;
 mod run;
 mod serve;
 mod table;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,6 +45,8 @@ enum Command {
     Demo(demo::Demo),
     /// Say whether a configuration would load, with every problem of it. Exit code 0 or 1.
     Check(check::Check),
+    /// Say whether a captured request is verified, and if not, what nearly matched. Exit code 0, 1 or 2.
+    Verify(Box<verify::Verify>),
     /// List the built-in providers, or print one.
     Providers(providers::Providers),
     /// Look at events of a running gateway: their stories, their bytes; have them delivered again.
@@ -109,6 +114,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
+        Command::Verify(verify) => verify.run(),
         Command::Providers(providers) => providers.run(),
         Command::Events(events) => events.run(),
         Command::Deliveries(deliveries) => deliveries.run(),

@@ -3,12 +3,14 @@
 //! [`compile`] is the one way from `config::file::ConfigFile`, what the YAML says, to [`RouteTable`], what runs.
 
 mod auth;
+mod case;
 mod compile;
 mod order;
 mod parameters;
 mod settings;
 mod table;
 
+pub use case::{RouteCase, case_of_provider, case_of_route};
 pub use compile::compile;
 pub use settings::{EmbeddedQueue, Limits, Settings};
 pub use table::{Delivery, Matched, Route, RouteTable};
