@@ -3,6 +3,9 @@
 //! What came in is known, what was signed is guessed: each of these gives the body as it may have been before something on
 //! the way changed it, or as the sender may have signed it.
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
@@ -45,7 +48,7 @@ const ENDS: [(&str, &str, Undo); 6] = [
         "body_lf",
         "the body has LF where CR LF was signed. Something rewrote its line ends (git, an editor): take the body byte for \
          byte",
-        |body| body.contains(&b'\n').then(|| to_crlf(body)),
+        |body| memchr::memchr(b'\n', body).is_some().then(|| to_crlf(body)),
     ),
     (
         "body_white_space",
@@ -120,21 +123,32 @@ const WHOLE: [(&str, &str, Undo); 11] = [
 
 /// Every body that may have been signed.
 pub(super) fn mutations(trial: &Trial) -> Vec<Mutation> {
-    let mut mutations = ends();
-    mutations.extend(WHOLE.iter().map(mutation));
+    let mut mutations = ends(trial);
+    mutations.extend(WHOLE.iter().map(|undo| mutation(trial, undo)));
     mutations.extend(form_to_json(trial));
     mutations.extend(written_anew(trial));
     mutations
 }
 
 /// Those that differ at the ends of lines.
-pub(super) fn ends() -> Vec<Mutation> {
-    ENDS.iter().map(mutation).collect()
+pub(super) fn ends(trial: &Trial) -> Vec<Mutation> {
+    ENDS.iter().map(|undo| mutation(trial, undo)).collect()
 }
 
-fn mutation((id, words, undo): &(&'static str, &'static str, Undo)) -> Mutation {
-    let undo = *undo;
-    Mutation::new(id, *words, move |trial| put(trial, undo(&trial.request.body)))
+fn mutation(trial: &Trial, (id, words, undo): &(&'static str, &'static str, Undo)) -> Mutation {
+    let (undo, body) = (*undo, trial.request.body.clone());
+    putting(id, *words, move || undo(&body))
+}
+
+/// Puts another body into the request, if it is another. It is made when it is first needed, and once.
+fn putting(id: &'static str, words: impl Into<String>, make: impl Fn() -> Option<Vec<u8>> + 'static) -> Mutation {
+    let made: OnceCell<Option<Bytes>> = OnceCell::new();
+    Mutation::new(id, words, move |trial| {
+        let made = made.get_or_init(|| make().map(Bytes::from));
+        let Some(body) = made.as_ref().filter(|body| **body != trial.request.body) else { return false };
+        trial.request.body = body.clone();
+        true
+    })
 }
 
 /// The JSON as other programs write it.
@@ -143,21 +157,19 @@ fn written_anew(trial: &Trial) -> Vec<Mutation> {
     if !value.is_object() && !value.is_array() {
         return Vec::new();
     }
-    let sorted = json::sorted(&value);
-    let value = std::rc::Rc::new(value);
-    let sorted = std::rc::Rc::new(sorted);
+    let sorted = Rc::new(json::sorted(&value));
+    let value = Rc::new(value);
     let all = Style::ALL.iter().flat_map(|style| [(style, false), (style, true)]);
     all.filter(|(style, sorts)| !sorts || style.sorts)
         .map(|(style, sorts)| {
-            let value = std::rc::Rc::clone(if sorts { &sorted } else { &value });
+            let value = Rc::clone(if sorts { &sorted } else { &value });
             let keys = if sorts { " and sorted keys" } else { "" };
             let words = format!(
                 "the body was signed as JSON {}{keys}, and came in written otherwise. A proxy or a framework parsed it and \
                  wrote it anew: verify the raw body, before any JSON parser",
                 style.words
             );
-            let id = if sorts { "body_json_sorted" } else { style.id };
-            Mutation::new(id, words, move |trial| put(trial, style.write(&value)))
+            putting(if sorts { "body_json_sorted" } else { style.id }, words, move || style.write(&value))
         })
         .collect()
 }
@@ -165,29 +177,20 @@ fn written_anew(trial: &Trial) -> Vec<Mutation> {
 /// A form whose fields were signed as JSON.
 fn form_to_json(trial: &Trial) -> Option<Mutation> {
     let kind = trial.request.headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let body = trial.request.body.clone();
     kind.starts_with("application/x-www-form-urlencoded").then(|| {
-        Mutation::new(
-            "body_json_to_form",
-            "the fields of the form were signed as a JSON object: the sender signs one form and sends another",
-            |trial| {
-                let fields = form_urlencoded::parse(&trial.request.body);
-                let object: Map<String, Value> =
-                    fields.map(|(name, value)| (name.into(), Value::String(value.into()))).collect();
-                put(trial, Some(Value::Object(object).to_string().into_bytes()))
-            },
-        )
+        let words = "the fields of the form were signed as a JSON object: the sender signs one form and sends another";
+        putting("body_json_to_form", words, move || {
+            let fields = form_urlencoded::parse(&body);
+            let object: Map<String, Value> =
+                fields.map(|(name, value)| (name.into(), Value::String(value.into()))).collect();
+            Some(Value::Object(object).to_string().into_bytes())
+        })
     })
 }
 
-/// Puts another body into the request, if it is another.
-fn put(trial: &mut Trial, body: Option<Vec<u8>>) -> bool {
-    let Some(body) = body.filter(|body| *body != trial.request.body) else { return false };
-    trial.request.body = Bytes::from(body);
-    true
-}
-
 fn contains_crlf(body: &[u8]) -> bool {
-    body.windows(2).any(|two| two == b"\r\n")
+    memchr::memmem::find(body, b"\r\n").is_some()
 }
 
 fn to_lf(body: &[u8]) -> Vec<u8> {
@@ -215,7 +218,7 @@ fn to_crlf(body: &[u8]) -> Vec<u8> {
 }
 
 fn is_form(body: &[u8]) -> bool {
-    body.is_ascii() && body.contains(&b'=') && !body.starts_with(b"{") && !body.starts_with(b"[")
+    body.is_ascii() && memchr::memchr(b'=', body).is_some() && !body.starts_with(b"{") && !body.starts_with(b"[")
 }
 
 fn decoded(body: &[u8]) -> Option<Vec<u8>> {

@@ -3,6 +3,8 @@
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, HeaderName};
 
+use serde_json::Value;
+
 use super::trial::Trial;
 use crate::config::file::Auth;
 use crate::config::nearest;
@@ -84,10 +86,23 @@ fn of_request(trial: &Trial) -> Vec<String> {
     } else if trial.request.body.starts_with(&[0x1f, 0x8b]) {
         hints.push("the body is gzip, and no Content-Encoding says so: capture it as it was sent".to_owned());
     }
+    if matches!(trial.case.auth.value, Auth::Sns(_)) && !is_of_a_topic(trial) {
+        hints.push(
+            "the message's `TopicArn` is none of the secrets: it is of another topic, or the secret should be this topic's ARN"
+                .to_owned(),
+        );
+    }
     if trial.request.body.is_empty() {
         hints.push("the captured body is empty: whoever captured it may have read the body before".to_owned());
     }
     hints
+}
+
+/// Whether a message of Amazon SNS is of one of the topics.
+fn is_of_a_topic(trial: &Trial) -> bool {
+    let body: Option<Value> = serde_json::from_slice(&trial.request.body).ok();
+    let topic = body.as_ref().and_then(|body| body.get("TopicArn")).and_then(Value::as_str);
+    trial.case.secrets.iter().any(|secret| topic == Some(secret.value.value.expose()))
 }
 
 /// The names of header fields.

@@ -62,24 +62,29 @@ impl<'t> Search<'t> {
     /// Two things are different.
     fn double(&mut self) -> Option<Found> {
         let trial = self.trial;
-        let (ends, secrets) = (body::ends(), secret::mutations(trial));
-        let signatures = signature::mutations(trial);
-        let elsewhere = signature::elsewhere(trial);
-        None.or_else(|| self.pairs("secret and body", &secrets, &ends))
-            .or_else(|| self.pairs("secret and signature", &secrets, &signatures))
-            .or_else(|| self.pairs("header and secret", &elsewhere, &secrets))
-            .or_else(|| self.pairs("header and prefix", &elsewhere, &token::prefixes(trial)))
-            .or_else(|| self.pairs("signature and body", &signatures, &ends))
-            .or_else(|| self.pairs("url and secret", &address::mutations(trial), &secrets))
-            .or_else(|| self.pairs("url and body", &address::mutations(trial), &ends))
-            .or_else(|| self.pairs("token and secret", &token::mutations(trial), &secrets))
-            .or_else(|| self.pairs("token and body", &token::mutations(trial), &ends))
-            .or_else(|| self.pairs("content and secret", &content::mutations(trial), &secrets))
-            .or_else(|| self.pairs("content and signature", &content::mutations(trial), &signatures))
-            .or_else(|| self.pairs("timestamp and secret", &moment::mutations(trial), &secrets))
-            .or_else(|| self.pairs("timestamp and body", &moment::mutations(trial), &ends))
-            .or_else(|| self.pairs("secret and body", &secrets, &body::mutations(trial)))
-            .or_else(|| self.pairs("url and signature", &address::mutations(trial), &signatures))
+        let (bodies, ends, secrets) = (body::mutations(trial), body::ends(trial), secret::mutations(trial));
+        let (signatures, elsewhere) = (signature::mutations(trial), signature::elsewhere(trial));
+        let (tokens, times) = (token::mutations(trial), moment::mutations(trial));
+        let (urls, contents) = (address::mutations(trial), content::mutations(trial));
+        let prefixes = token::prefixes(trial);
+        let pairs: [(&'static str, &[Mutation], &[Mutation]); 15] = [
+            ("secret and body", &secrets, &ends),
+            ("secret and signature", &secrets, &signatures),
+            ("header and secret", &elsewhere, &secrets),
+            ("header and prefix", &elsewhere, &prefixes),
+            ("signature and body", &signatures, &ends),
+            ("url and secret", &urls, &secrets),
+            ("url and body", &urls, &ends),
+            ("token and secret", &tokens, &secrets),
+            ("token and body", &tokens, &ends),
+            ("content and secret", &contents, &secrets),
+            ("content and signature", &contents, &signatures),
+            ("timestamp and secret", &times, &secrets),
+            ("timestamp and body", &times, &ends),
+            ("secret and body", &secrets, &bodies),
+            ("url and signature", &urls, &signatures),
+        ];
+        pairs.into_iter().find_map(|(what, firsts, seconds)| self.pairs(what, firsts, seconds))
     }
 
     fn provider(&mut self) -> Option<Found> {

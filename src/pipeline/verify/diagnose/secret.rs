@@ -52,7 +52,8 @@ const TEXTS: [(&str, &str, Undo); 8] = [
         |text| as_pem(text),
     ),
     ("secret_padding", "the secret is Base 64 without the `=` at its end: give it as the provider shows it", |text| {
-        let missing = (4 - text.len() % 4) % 4;
+        // What stands before it has an underscore, which Base 64 has not.
+        let missing = (4 - text.rsplit('_').next().unwrap_or(text).len() % 4) % 4;
         (!text.contains('=') && matches!(missing, 1 | 2)).then(|| format!("{text}{}", "=".repeat(missing)))
     }),
     ("secret_case", "the secret was signed with in lower case, and is given in upper case", |text| {
@@ -65,11 +66,12 @@ const TEXTS: [(&str, &str, Undo); 8] = [
 
 /// Every way to take the secrets otherwise.
 pub(super) fn mutations(trial: &Trial) -> Vec<Mutation> {
-    let mut mutations = readings(trial);
-    mutations.extend(TEXTS.iter().map(|(id, words, undo)| {
+    let texts = TEXTS.iter().map(|(id, words, undo)| {
         let undo = *undo;
         Mutation::new(id, *words, move |trial| rewrite(trial, undo))
-    }));
+    });
+    let mut mutations: Vec<Mutation> = texts.collect();
+    mutations.extend(readings(trial));
     if trial.key().is_none() {
         mutations.extend(decoded());
     }

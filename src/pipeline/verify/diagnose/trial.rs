@@ -95,7 +95,7 @@ impl Trial {
 
     /// What a byte of the body costs: parsing it takes many times as long as hashing it.
     pub(super) fn cost(&self) -> usize {
-        const PARSED: usize = 30;
+        const PARSED: usize = 10;
         let parsed = self.compile().is_ok_and(|verifier| verifier.scheme.needs_json());
         self.request.body.len().saturating_mul(if parsed { PARSED } else { 1 })
     }
