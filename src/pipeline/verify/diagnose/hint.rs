@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName};
 
 use serde_json::Value;
 
+use super::mutation::Change;
 use super::trial::Trial;
 use crate::config::file::Auth;
 use crate::config::nearest;
@@ -30,9 +31,28 @@ const NOT_SECRETS: [(&str, &str); 17] = [
     ("SG.", "an API key (SendGrid)"),
 ];
 
+/// What of a near miss is a matter of the scheme's description.
+const OF_THE_DESCRIPTION: [&str; 8] = [
+    "signature_",
+    "content",
+    "timestamp_format",
+    "timestamp_unit",
+    "token_",
+    "jwt_",
+    "secret_is_",
+    "secret_prefix_kept",
+];
+
 /// Every hint, in the order in which to look.
-pub(super) fn hints(trial: &Trial) -> Vec<String> {
+pub(super) fn hints(trial: &Trial, near_miss: &[Change]) -> Vec<String> {
     let mut hints = Vec::new();
+    let described = |change: &Change| OF_THE_DESCRIPTION.iter().any(|kind| change.id.starts_with(kind));
+    if let Some(name) = trial.case.provider.as_ref().filter(|_| near_miss.iter().any(described)) {
+        hints.push(format!(
+            "the description of `{name}` is built in: if the provider's documents say what was found, begin your own under \
+             `providers:` with `hookswitch providers {name}`; else the sender is not quite `{name}`"
+        ));
+    }
     for secret in &trial.case.secrets {
         hints.extend(of_secret(trial, &secret.value.name, secret.value.value.expose()));
     }

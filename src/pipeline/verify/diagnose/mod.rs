@@ -93,7 +93,7 @@ pub fn diagnose(case: Case, request: Unsigned, now: Timestamp) -> Diagnosis {
         Verdict::Verified { .. } | Verdict::KeyWanted(_) => Vec::new(),
         Verdict::Refused(_) | Verdict::KeyUnreadable | Verdict::Unusable(_) => search.near_miss(),
     };
-    let hints = if matches!(verdict, Verdict::Verified { .. }) { Vec::new() } else { hint::hints(&trial) };
+    let hints = if matches!(verdict, Verdict::Verified { .. }) { Vec::new() } else { hint::hints(&trial, &near_miss) };
     let Search { checked, attempts, cut_short, .. } = search;
     Diagnosis { verdict, near_miss, hints, checked, attempts, cut_short }
 }
