@@ -22,7 +22,7 @@
 //! | what stands ready | [`providers`]: the built-in ones, a YAML file each; [`queue`]: where deliveries wait; [`signing`]: what keyed signatures cover and how they are written, in and out |
 //! | the stages | [`pipeline`]: a file or folder each, none of which imports another |
 //! | what runs | [`routing`]: the `RouteTable`, compiled from a file or refused with every problem |
-//! | the gateway | [`app`]: ingress, workers, reload, and how they are put together |
+//! | the gateway | [`app`]: ingress, workers, reload, and how they are put together; [`rehearsal`]: what it would do, and why, without a queue and without the network |
 //! | its control | [`admin`]: metrics, health, reload and the API over HTTP |
 //! | its commands | [`cli`]: a file a command |
 //!
@@ -62,6 +62,7 @@ pub mod model;
 pub mod pipeline;
 pub mod providers;
 pub mod queue;
+pub mod rehearsal;
 pub mod routing;
 pub mod signing;
 pub mod telemetry;

@@ -28,8 +28,9 @@ const INTAKE: [Expected; 4] = [
     // The signature decoded, the lists of places, of candidates and of the parts that are signed, the digest; the scheme by name.
     Expected { stage: "verify", allocations: 6, bytes: 284 },
     // Two thirds are the one read of the body: what selectors, filters and the transform look at, as JSON values that go with
-    // the event. Two are the header fields that are kept; the rest are the attributes and the request.
-    Expected { stage: "normalize", allocations: 34, bytes: 3_372 },
+    // the event. Two are the header fields that are kept; the rest are the attributes and the request, which has 56 bytes for
+    // a body that is no JSON.
+    Expected { stage: "normalize", allocations: 34, bytes: 3_428 },
     // The list of deliveries.
     Expected { stage: "filter", allocations: 1, bytes: 48 },
     // The list of events in two forms, and the boxed future.
@@ -55,7 +56,7 @@ const SCHEMES: [Expected; 2] = [
     Expected { stage: "verify a JWT", allocations: 17, bytes: 2_117 },
 ];
 /// One name more is read of the data: a place for its value.
-const NORMALIZE_WITH_CONSENT: Expected = Expected { stage: "normalize", allocations: 34, bytes: 3_452 };
+const NORMALIZE_WITH_CONSENT: Expected = Expected { stage: "normalize", allocations: 34, bytes: 3_508 };
 /// The data is read by then as far as filters look into it, so one that does costs no more.
 const FILTER_ON_DATA: Expected = Expected { stage: "filter", allocations: 1, bytes: 48 };
 

@@ -16,33 +16,62 @@ use hookswitch::config::{At, Problems, Span};
 use hookswitch::expr::Choices;
 use hookswitch::model::{NamedSecret, Secret, Timestamp};
 use hookswitch::pipeline::Received;
-use hookswitch::pipeline::verify::{Rejection, Verifier};
+use hookswitch::pipeline::handshake::{self, Handshakes, Moment};
+use hookswitch::pipeline::verify::{Rejection, Surroundings, Verifier};
 use hookswitch::providers;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What is not covered, by the beginning of its id, and why. All of it waits for a scheme or a knob that is
-/// not built yet.
-const SKIPPED: [(&str, &str, usize); 8] = [
-    ("twilio/", "{form_sorted}, the query's body hash and URL port variants", 42),
-    ("sendgrid/", "the scheme ecdsa_p256", 9),
-    ("hubspot/v1", "the scheme keyed_hash", 5),
-    ("hubspot/v2", "the scheme keyed_hash", 6),
-    ("discord-scheme/", "the scheme ed25519", 6),
-    ("ed25519/", "the scheme ed25519", 4),
-    ("standard-webhooks/v1a-ed25519", "the scheme ed25519", 6),
-    ("jwt/rfc7515-a3/body-claim", "the claim that holds the body's hash", 1),
-];
-/// How many are covered: exactly, so that the number cannot shrink unseen.
-const COVERED: usize = 253;
-const COVERED_ACCEPTS: usize = 48;
+/// How many there are: exactly, so that the number cannot shrink unseen.
+const VECTORS: usize = 332;
+const ACCEPTS: usize = 61;
 /// How many of them are of a built-in provider.
-const COVERED_BUILT_IN: usize = 26;
+const BUILT_IN: usize = 272;
+/// How many ask whether the address is ours.
+const HANDSHAKES: usize = 12;
 
 #[derive(Deserialize)]
 struct Vectors {
     vectors: Vec<Vector>,
+    handshakes: Vec<Handshake>,
+}
+
+/// A request that is answered on the spot.
+#[derive(Deserialize)]
+struct Handshake {
+    id: String,
+    provider: String,
+    request: Asked,
+    expect_response: Answered,
+    #[serde(default)]
+    secret: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    method: String,
+    #[serde(default)]
+    path: Option<String>,
+    #[serde(default)]
+    query: String,
+    #[serde(default)]
+    headers: serde_json::Map<String, Value>,
+    #[serde(default)]
+    body: String,
+}
+
+#[derive(Deserialize)]
+struct Answered {
+    status: u16,
+    #[serde(default)]
+    json: Option<Value>,
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    content_type: Option<String>,
+    #[serde(default)]
+    headers: serde_json::Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -65,15 +94,9 @@ struct Vector {
 
 #[test]
 fn every_published_request_is_judged_as_its_source_says() {
-    let vectors = load();
-    let mut skipped = [0; SKIPPED.len()];
     let (mut accepted, mut refused) = (0, 0);
     let mut failures = Vec::new();
-    for vector in &vectors {
-        if let Some(at) = SKIPPED.iter().position(|(start, _, _)| vector.id.starts_with(start)) {
-            skipped[at] += 1;
-            continue;
-        }
+    for vector in &load().vectors {
         let verdict = judge(vector);
         match vector.expect.as_str() {
             "accept" => accepted += 1,
@@ -85,28 +108,98 @@ fn every_published_request_is_judged_as_its_source_says() {
         }
     }
     assert!(failures.is_empty(), "{} of them fail:\n{}", failures.len(), failures.join("\n"));
-    for ((start, reason, expected), count) in SKIPPED.iter().zip(skipped) {
-        assert_eq!(count, *expected, "{start} is skipped for want of {reason}");
-    }
-    assert_eq!((accepted + refused, accepted), (COVERED, COVERED_ACCEPTS));
+    assert_eq!((accepted + refused, accepted), (VECTORS, ACCEPTS));
 }
 
 #[test]
 fn the_built_in_providers_judge_their_own_requests_alike() {
     let mut judged = 0;
     let mut failures = Vec::new();
-    for vector in load() {
+    for vector in load().vectors {
         let Some((name, case)) = vector.id.split_once('/') else { continue };
-        let Some(provider) = providers::builtin(name) else { continue };
+        let Some(provider) = providers::builtin(built_in(name, case)) else { continue };
         // These two ask for a claim, and for a key in one encoding alone: the route's affair.
         if matches!(case, "jwt/aud" | "jwt/key-as-text") {
+            continue;
+        }
+        // These three say nothing of how old a request may be, and send again for hours what they signed once: their presets
+        // take it that long, and refuse what comes twice by its signed id. The vectors' 300 seconds are a route's affair.
+        if matches!(name, "sendgrid" | "mailgun" | "discord-scheme")
+            && matches!(vector.id.rsplit('/').next(), Some("stale" | "future"))
+        {
             continue;
         }
         judged += 1;
         failures.extend(failure(&vector, judge_by(&vector, &provider.auth)));
     }
     assert!(failures.is_empty(), "{} of them fail:\n{}", failures.len(), failures.join("\n"));
-    assert_eq!(judged, COVERED_BUILT_IN);
+    assert_eq!(judged, BUILT_IN);
+}
+
+/// The built-in provider whose scheme a vector is of.
+fn built_in<'v>(name: &'v str, case: &str) -> &'v str {
+    match (name, case.split('/').next().unwrap_or_default()) {
+        ("hubspot", "v1") => "hubspot-v1",
+        ("hubspot", "v2") => "hubspot-v2",
+        ("adyen", "payload") => "adyen-platform",
+        ("standard-webhooks", "v1a-ed25519") => "standard-webhooks-ed25519",
+        ("discord-scheme", _) => "discord",
+        _ => name,
+    }
+}
+
+#[test]
+fn every_handshake_is_answered_as_its_source_says() {
+    let handshakes = load().handshakes;
+    assert_eq!(handshakes.len(), HANDSHAKES);
+    for Handshake { id, provider, request, expect_response, secret } in handshakes {
+        let name = match provider.as_str() {
+            "x-twitter" => "x",
+            other => other,
+        };
+        // The secret of a vector is whichever one it is about.
+        let secret = secret.unwrap_or_else(|| "of the route".to_owned());
+        let named = |name: &str| At::nowhere(NamedSecret::new(name, Secret::new(secret.clone())));
+        let (secrets, roles) = ([named("main")], [named("verify_token")]);
+        let compiled = match providers::builtin(name) {
+            Some(provider) => {
+                let surroundings = handshake::Surroundings { secrets: &secrets, roles: &roles, public_url: None };
+                let mut problems = Problems::new();
+                let compiled = Handshakes::compile(&provider.handshake, surroundings, &mut problems);
+                assert!(problems.is_empty(), "{id}: {:?}", problems.sorted());
+                compiled
+            }
+            None => Handshakes::cloudevents(),
+        };
+        let hook = request.path.as_deref().and_then(|path| path.rsplit_once('/')).map(|(_, hook)| hook);
+        let now = Timestamp::from_seconds(1_700_000_000);
+        let received = Received {
+            method: Method::from_bytes(request.method.as_bytes()).unwrap(),
+            path: request.path.as_deref().unwrap_or("/").into(),
+            query: request.query.as_str().into(),
+            path_params: hook.map(|hook| ("hook".into(), hook.into())).into_iter().collect(),
+            headers: headers(&request.headers),
+            body: request.body.clone().into(),
+            received_at: now,
+        };
+        let answered = [Moment::BeforeAuth, Moment::AfterAuth].into_iter().find_map(|m| compiled.answer(&received, m));
+        let answer = answered.unwrap_or_else(|| panic!("{id} is no handshake")).answer;
+        assert_eq!(answer.status, expect_response.status, "{id}");
+        let body = answer.body.unwrap_or_default();
+        if let Some(json) = &expect_response.json {
+            assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), *json, "{id}");
+        }
+        if let Some(text) = &expect_response.text {
+            assert_eq!(body, text.as_bytes(), "{id}");
+        }
+        let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        for (name, value) in &expect_response.headers {
+            assert_eq!(header(name), value.as_str().unwrap(), "{id}");
+        }
+        if let Some(kind) = &expect_response.content_type {
+            assert!(header("content-type").starts_with(kind), "{id}");
+        }
+    }
 }
 
 fn failure(vector: &Vector, verdict: Result<(), Refusal>) -> Option<String> {
@@ -168,7 +261,8 @@ fn judge_by(vector: &Vector, auth: &At<Auth>) -> Result<(), Refusal> {
         None => Choices::none(),
     };
     let (public_url, path, query) = vector.url.as_deref().map_or((None, "/", ""), split_url);
-    let verifier = Verifier::compile(auth, &secrets, &id, public_url, &mut problems).ok_or(Refusal::Configuration)?;
+    let surroundings = Surroundings { id: &id, public_url, roles: &[] };
+    let verifier = Verifier::compile(auth, &secrets, surroundings, &mut problems).ok_or(Refusal::Configuration)?;
 
     let now = Timestamp::from_seconds(vector.now.unwrap_or(1_700_000_000));
     let received = Received {
@@ -191,7 +285,30 @@ fn judge_by(vector: &Vector, auth: &At<Auth>) -> Result<(), Refusal> {
 
 fn auth(scheme: &Value, id: &str) -> Auth {
     match scheme["type"].as_str().unwrap() {
-        "token" => Auth::Token(file::Token { from: text(&scheme["signature"]["from"]), prefix: None }),
+        "token" => Auth::Token(file::Token { from: text(&scheme["signature"]["from"]), prefix: None, each: None }),
+        "hash" => Auth::KeyedHash(file::KeyedHash {
+            hash: hash(scheme),
+            signature: signature(&scheme["signature"]),
+            timestamp: scheme.get("timestamp").map(|rule| At::nowhere(timestamp(rule))),
+            content: content(scheme),
+            url: None,
+        }),
+        "ed25519" => Auth::Ed25519(file::Ed25519 {
+            key: key(scheme),
+            seed: false,
+            signature: signature(&scheme["signature"]),
+            timestamp: scheme.get("timestamp").map(|rule| At::nowhere(timestamp(rule))),
+            content: Some(content(scheme)),
+            url: None,
+        }),
+        "ecdsa_p256" => Auth::EcdsaP256(file::EcdsaP256 {
+            key: key(scheme),
+            format: file::EcdsaFormat::Der,
+            signature: signature(&scheme["signature"]),
+            timestamp: scheme.get("timestamp").map(|rule| At::nowhere(timestamp(rule))),
+            content: Some(content(scheme)),
+            url: None,
+        }),
         "basic" => Auth::Basic(file::Basic::default()),
         "hmac" => Auth::Hmac(hmac(scheme)),
         "jwt" => Auth::Jwt(jwt(scheme)),
@@ -199,18 +316,32 @@ fn auth(scheme: &Value, id: &str) -> Auth {
     }
 }
 
-fn hmac(scheme: &Value) -> file::Hmac {
-    let hash = match scheme["hash"].as_str().unwrap() {
+fn hash(scheme: &Value) -> HashFunction {
+    match scheme["hash"].as_str().unwrap() {
         "sha1" => HashFunction::Sha1,
         "sha256" => HashFunction::Sha256,
         other => panic!("no hash {other}"),
-    };
+    }
+}
+
+fn content(scheme: &Value) -> At<String> {
+    At::nowhere(template(scheme["content"].as_str().unwrap()))
+}
+
+fn hmac(scheme: &Value) -> file::Hmac {
+    let ports = if scheme["url_port_variants"] == true { file::Ports::Any } else { file::Ports::Exact };
     file::Hmac {
-        hash,
+        url: Some(At::nowhere(file::UrlRule { ports, decode: String::new() })),
+        body_hash: scheme["body_hash_query"].as_str().map(|name| {
+            let from = At::nowhere(format!("query:{name}"));
+            At::nowhere(file::BodyHash { from, hash: HashFunction::Sha256, encoding: None })
+        }),
+        each: None,
+        hash: hash(scheme),
         key: key(scheme),
         signature: signature(&scheme["signature"]),
         timestamp: scheme.get("timestamp").map(|rule| At::nowhere(timestamp(rule))),
-        content: Some(At::nowhere(template(scheme["content"].as_str().unwrap()))),
+        content: Some(content(scheme)),
     }
 }
 
@@ -265,6 +396,11 @@ fn jwt(scheme: &Value) -> file::Jwt {
             sub: None,
             require: scheme["require"].as_array().into_iter().flatten().map(text).collect(),
         },
+        keys: None,
+        max_age: None,
+        body_hash: scheme["body_sha256_claim"].as_str().map(|claim| {
+            At::nowhere(file::ClaimedHash { claim: claim.to_owned(), hash: HashFunction::Sha256, encoding: None })
+        }),
         leeway: Some(scheme.get("leeway_s").map_or(At::nowhere(Span(Duration::ZERO)), seconds)),
     }
 }
@@ -382,7 +518,7 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     [vec![tag], length, content.to_vec()].concat()
 }
 
-fn load() -> Vec<Vector> {
+fn load() -> Vectors {
     let path = std::env::var_os("HOOKSWITCH_VECTORS").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors/official.json"),
         PathBuf::from,
@@ -390,5 +526,5 @@ fn load() -> Vec<Vector> {
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| {
         panic!("{}: {error}: set HOOKSWITCH_VECTORS to where official.json is", path.display())
     });
-    serde_json::from_str::<Vectors>(&text).unwrap().vectors
+    serde_json::from_str::<Vectors>(&text).unwrap()
 }

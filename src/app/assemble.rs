@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use prometheus::Registry;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -14,8 +15,10 @@ use super::depth::DepthMetrics;
 use super::destinations::{BreakerMetrics, DestinationReport};
 use super::fetch::Fetch;
 use super::ingress::{Ingress, IngressMetrics};
+use super::inputs::Inputs;
 use super::jobs::Jobs;
 use super::reload::{ReloadError, ReloadMetrics, Reloader};
+use super::rotation::{self, Rotation, RotationMetrics, SecretReport};
 use super::server::{self, ConnectionBounds};
 use super::shared::Shared;
 use super::worker::{DeliveryMetrics, Lanes, Workshop};
@@ -58,6 +61,7 @@ pub struct Gateway {
     reloader: Reloader,
     registry: Registry,
     depth: DepthMetrics,
+    secrets: RotationMetrics,
     jobs: Arc<Jobs>,
     /// The accept loop and the chores.
     tasks: TaskTracker,
@@ -95,6 +99,9 @@ impl Assembly {
         let metrics = IngressMetrics::register(&self.registry)?;
         let depth = DepthMetrics::register(&self.registry)?;
         let reloads = ReloadMetrics::register(&self.registry)?;
+        let secrets = RotationMetrics::register(&self.registry)?;
+        let rotation = Rotation::load(&*self.queue).await;
+        rotation.begin(&self.table, None, self.clock.now()).await;
         let table = Arc::new(ArcSwap::from_pointee(self.table));
         let workshop = Workshop::new(
             Arc::clone(&table),
@@ -114,6 +121,7 @@ impl Assembly {
             lanes: Lanes::new(workshop),
             metrics,
             fetch: self.fetch,
+            rotation,
         });
         shared.retire_removed_lanes().await;
         shared.lanes.align();
@@ -125,10 +133,11 @@ impl Assembly {
         let tasks = TaskTracker::new();
         tasks.spawn(server::serve(self.listener, ingress, bounds, stop.clone()));
         tasks.spawn(chores(Arc::clone(&shared), stop.clone()));
+        tasks.spawn(notes(Arc::clone(&shared), stop.clone()));
         let jobs = Arc::new(Jobs::new(Arc::clone(&shared)));
         jobs.resume().await;
         let reloader = Reloader::new(self.path, self.surroundings, Arc::clone(&shared), reloads);
-        Ok(Gateway { shared, reloader, registry: self.registry, depth, jobs, tasks, stop })
+        Ok(Gateway { shared, reloader, registry: self.registry, depth, secrets, jobs, tasks, stop })
     }
 }
 
@@ -147,6 +156,12 @@ impl Gateway {
     /// Where the file has problems, or differs in what cannot change in a running process.
     pub async fn reload(&self) -> Result<(), ReloadError> {
         self.reloader.reload().await
+    }
+
+    /// The files that each reload took something from, once there was one.
+    #[must_use]
+    pub fn inputs(&self) -> watch::Receiver<Inputs> {
+        self.reloader.inputs()
     }
 
     /// The configuration in force.
@@ -189,6 +204,12 @@ impl Gateway {
         self.shared.lanes.destinations()
     }
 
+    /// The secrets of every route, or of the one that is named: whether each is needed still.
+    #[must_use]
+    pub fn secrets(&self, route: Option<&str>) -> Vec<SecretReport> {
+        rotation::reports(&self.table(), route)
+    }
+
     /// Every metric in the Prometheus text format.
     ///
     /// # Errors
@@ -197,6 +218,7 @@ impl Gateway {
         // A breaker half-opens by the time alone: what was open may not be any more.
         self.shared.lanes.poll_breakers();
         let (table, now) = (self.table(), self.shared.clock.now());
+        self.secrets.fill(&table, &self.shared.metrics.verifications);
         self.depth.render(&self.registry, &*self.shared.queue, &table, now).await
     }
 
@@ -232,6 +254,7 @@ impl Gateway {
                 "the grace period is over: what is still under way is pending, and made after the next start"
             );
         }
+        self.shared.rotation.note_all(&self.table(), &*self.shared.queue).await;
         self.shared.queue.close().await
     }
 }
@@ -259,5 +282,13 @@ async fn chores(shared: Arc<Shared>, stop: CancellationToken) {
             tracing::warn!(%error, "cannot forget the event ids whose window has ended: they take up room");
         }
         shared.retire_strays().await;
+    }
+}
+
+/// Notes when secrets were used.
+async fn notes(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(rotation::LOOK_EVERY);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        shared.note_uses().await;
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use super::inputs::{Inputs, Recording};
 use crate::config::load::{self, Loaded, Surroundings};
 use crate::config::{Problem, Source, render};
 use crate::routing::{self, RouteCase, RouteTable, Settings};
@@ -16,6 +17,8 @@ pub struct Configured {
     pub warnings: Vec<Problem>,
     /// The text, for showing places in it.
     pub source: Source,
+    /// The files that it took something from.
+    pub inputs: Inputs,
 }
 
 /// A file that does not run.
@@ -25,6 +28,8 @@ pub struct ConfigurationError {
     pub problems: Vec<Problem>,
     /// The text, for showing places in it.
     pub source: Source,
+    /// The files that it was to take something from, as far as that was read.
+    pub inputs: Inputs,
 }
 
 /// Reads and compiles a file.
@@ -32,7 +37,19 @@ pub struct ConfigurationError {
 /// # Errors
 /// Where it does not run, with every problem of it.
 pub fn configure(path: &Path, surroundings: &dyn Surroundings) -> Result<Configured, Box<ConfigurationError>> {
-    compile(load::load(path, surroundings))
+    let recording = Recording::new(surroundings);
+    let loaded = load::load(path, &recording);
+    compile(loaded, recording.into_inputs(), routing::compile)
+}
+
+/// The same for whoever plays the senders ([`routing::compile_played`]).
+///
+/// # Errors
+/// As [`configure`].
+pub fn configure_played(path: &Path, surroundings: &dyn Surroundings) -> Result<Configured, Box<ConfigurationError>> {
+    let recording = Recording::new(surroundings);
+    let loaded = load::load(path, &recording);
+    compile(loaded, recording.into_inputs(), routing::compile_played)
 }
 
 /// Compiles a configuration that is at hand; `name` is what problems call it.
@@ -44,7 +61,9 @@ pub fn configure_text(
     text: &str,
     surroundings: &dyn Surroundings,
 ) -> Result<Configured, Box<ConfigurationError>> {
-    compile(load::parse(name, text, surroundings))
+    let recording = Recording::new(surroundings);
+    let loaded = load::parse(name, text, &recording);
+    compile(loaded, recording.into_inputs(), routing::compile)
 }
 
 /// Reads of a file only what concerns the process: for a command that asks a running gateway, and need not have the
@@ -61,7 +80,7 @@ pub fn configure_settings(path: &Path, surroundings: &dyn Surroundings) -> Resul
     });
     match found {
         Some(file) => Ok(Settings::compile(&file, &mut problems)),
-        None => Err(Box::new(ConfigurationError { problems: problems.sorted(), source })),
+        None => Err(Box::new(ConfigurationError { problems: problems.sorted(), source, inputs: Inputs::default() })),
     }
 }
 
@@ -77,19 +96,19 @@ pub fn configure_case(
 ) -> Result<RouteCase, Box<ConfigurationError>> {
     let Loaded { file, mut problems, source, given } = load::load(path, surroundings);
     let case = file.as_ref().and_then(|file| routing::case_of_route(file, &given, route, request_path, &mut problems));
-    case.ok_or_else(|| Box::new(ConfigurationError { problems: problems.sorted(), source }))
+    case.ok_or_else(|| Box::new(ConfigurationError { problems: problems.sorted(), source, inputs: Inputs::default() }))
 }
 
-fn compile(loaded: Loaded) -> Result<Configured, Box<ConfigurationError>> {
+fn compile(loaded: Loaded, inputs: Inputs, to_table: routing::Compile) -> Result<Configured, Box<ConfigurationError>> {
     let Loaded { file, mut problems, source, given } = loaded;
-    let table = file.as_ref().and_then(|file| routing::compile(file, &given, &mut problems));
+    let table = file.as_ref().and_then(|file| to_table(file, &given, &mut problems));
     let problems = problems.sorted();
     match table {
         Some(mut table) => {
             table.fingerprint = source.fingerprint().into();
-            Ok(Configured { table, warnings: problems, source })
+            Ok(Configured { table, warnings: problems, source, inputs })
         }
-        None => Err(Box::new(ConfigurationError { problems, source })),
+        None => Err(Box::new(ConfigurationError { problems, source, inputs })),
     }
 }
 

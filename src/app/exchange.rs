@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use serde::Serialize;
 use uuid::Builder;
 
 use super::finished::Finished;
-use super::rescue::{self, Refusal};
+use super::rescue;
 use super::shared::Shared;
 use crate::model::{Event, RequestId, Timestamp};
 use crate::pipeline::enqueue::{Origin, Wanted, enqueue};
@@ -20,17 +19,9 @@ use crate::pipeline::handshake::{Handshaken, Moment};
 use crate::pipeline::normalize::{Normalized, NotAnEvent};
 use crate::pipeline::receive::{BodyShare, Bounds};
 use crate::pipeline::respond::Ending;
-use crate::pipeline::{Answer, Received, Verified};
+use crate::pipeline::{Received, Refusal, Told, Verified};
 use crate::queue::{Admission, QueueError, Tally};
 use crate::routing::{Route, RouteTable};
-
-/// The answer of a route that says nothing else: the id of the event, and all where there are others.
-#[derive(Serialize)]
-struct Told<'i> {
-    id: Option<&'i str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ids: Option<&'i [&'i str]>,
-}
 
 /// How many events of a request ended how.
 #[derive(Debug, Default)]
@@ -58,7 +49,7 @@ pub(super) async fn exchange(
     let bounds = Bounds { max_body: route.max_body, body_timeout: table.settings.limits.body_timeout };
     let (received, share) = Received::read(head, body, path_params, bounds, &shared.bodies, &*shared.clock).await?;
     if let Some(handshaken) = route.handshakes.answer(&received, Moment::BeforeAuth) {
-        return Ok(response(handshaken.answer, Bytes::new));
+        return Ok(respond(Told::handshake(handshaken.answer)));
     }
     let verified = verify(shared, route, received).await?;
     if let Some(handshaken) = route.handshakes.answer(verified.received(), Moment::AfterAuth) {
@@ -91,6 +82,7 @@ async fn verify(shared: &Shared, route: &Route, received: Received) -> Result<Ve
     match route.verifier.verify(received, now) {
         Ok(verified) => {
             let secret = verified.evidence().secret.as_deref().unwrap_or_default();
+            route.secrets.used(secret, now);
             verifications.with_label_values(&[&*route.name, "verified", secret]).inc();
             Ok(verified)
         }
@@ -128,7 +120,7 @@ async fn confirm(shared: &Shared, route: &Route, handshaken: Handshaken) -> Resu
             }
         }
     }
-    Ok(response(handshaken.answer, Bytes::new))
+    Ok(respond(Told::handshake(handshaken.answer)))
 }
 
 /// Counts a request in which there is no event. It is refused also where that cannot be stored: there is nothing to lose.
@@ -178,14 +170,7 @@ async fn store(
     }
     outcomes.count(&shared, &route);
     let ids: Vec<&str> = events.iter().map(|event| event.id()).collect();
-    Ok(answer(&route, outcomes.ending(), &ids))
-}
-
-fn answer(route: &Route, ending: Ending, ids: &[&str]) -> Response<Full<Bytes>> {
-    response(route.respond.render(ending, 202, ids), || match ids {
-        [id] => Told { id: Some(id), ids: None }.to_bytes(),
-        ids => Told { id: ids.first().copied(), ids: Some(ids) }.to_bytes(),
-    })
+    Ok(respond(Told::of(&route.respond, outcomes.ending(), &ids)))
 }
 
 /// Version 7, so that ids sort by the time that the clock says. It is no secret: random numbers of the process do, without
@@ -197,33 +182,12 @@ fn request_id(now: Timestamp) -> RequestId {
     RequestId(Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
 }
 
-/// An answer as a response. `json` is the body where it has none of its own.
-pub(super) fn response(answer: Answer, json: impl FnOnce() -> Bytes) -> Response<Full<Bytes>> {
-    let status = rescue::status(answer.status);
-    let of_itself = answer.body.is_none();
-    // RFC 9110, section 15.3.5: a 204 has none.
-    let body = match answer.body {
-        _ if status == StatusCode::NO_CONTENT => Bytes::new(),
-        Some(body) => body,
-        None => json(),
-    };
-    let has_json = of_itself && !body.is_empty();
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = answer.headers;
-    if has_json {
-        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-    }
+/// An answer as it is sent.
+pub(super) fn respond(told: Told) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(told.body));
+    *response.status_mut() = rescue::status(told.status);
+    *response.headers_mut() = told.headers;
     response
-}
-
-// === impl Told ===
-
-impl Told<'_> {
-    fn to_bytes(&self) -> Bytes {
-        // Text is always JSON.
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
 }
 
 // === impl Outcomes ===

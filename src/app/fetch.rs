@@ -2,6 +2,7 @@
 //! `https` and only hosts of the configuration ([`KeyRequest`], [`crate::pipeline::Hosts`]) come this far.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -27,6 +28,9 @@ pub enum FetchError {
     /// No connection, no answer in time, or none that is HTTP.
     #[error("no answer: {0}")]
     Transport(String),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: the system has no certificate authorities")]
+    Tls,
     /// The answer was no success. Redirects are not followed.
     #[error("it answered {0}")]
     Status(u16),
@@ -35,9 +39,10 @@ pub enum FetchError {
     TooLarge,
 }
 
-/// Over the network.
-#[derive(Debug)]
-pub struct Network(reqwest::Client);
+/// Over the network, by a client of its own that has nothing to do with destinations. It is made when it is first needed: most
+/// gateways fetch nothing.
+#[derive(Debug, Default)]
+pub struct Network(OnceLock<Option<reqwest::Client>>);
 
 /// A provider waits for its answer meanwhile, commonly ten seconds.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,37 +52,33 @@ const LARGEST: usize = 64 << 10;
 // === impl Network ===
 
 impl Network {
-    /// A client of its own, which has nothing to do with destinations.
-    ///
-    /// # Errors
-    /// Where TLS cannot be set up.
-    pub fn new() -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .https_only(true)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIMEOUT)
-            .pool_max_idle_per_host(1)
-            .build()?;
-        Ok(Self(client))
+    fn client(&self) -> Result<&reqwest::Client, FetchError> {
+        let client = self.0.get_or_init(|| {
+            let builder = reqwest::Client::builder().https_only(true).no_proxy();
+            let builder = builder.redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT);
+            builder.pool_max_idle_per_host(1).build().ok()
+        });
+        client.as_ref().ok_or(FetchError::Tls)
     }
 }
 
 impl Fetch for Network {
     fn key<'f>(&'f self, request: &'f KeyRequest) -> BoxFuture<'f, Result<Bytes, FetchError>> {
-        let builder = match &request.json {
-            None => self.0.get(request.url.clone()),
-            Some(json) => self
-                .0
-                .post(request.url.clone())
-                .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
-                .body(String::from(&**json)),
-        };
-        Box::pin(read(builder))
+        Box::pin(async {
+            let client = self.client()?;
+            let json = HeaderValue::from_static("application/json");
+            read(match &request.json {
+                None => client.get(request.url.clone()),
+                Some(body) => {
+                    client.post(request.url.clone()).header(header::CONTENT_TYPE, json).body(String::from(&**body))
+                }
+            })
+            .await
+        })
     }
 
     fn visit<'f>(&'f self, address: &'f Url) -> BoxFuture<'f, Result<(), FetchError>> {
-        Box::pin(async { read(self.0.get(address.clone())).await.map(|_| ()) })
+        Box::pin(async { read(self.client()?.get(address.clone())).await.map(|_| ()) })
     }
 }
 

@@ -9,9 +9,10 @@ use hyper::body::Incoming;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 use super::exchange;
-use super::rescue::{self, Refusal};
+use super::rescue;
 use super::server::Handler;
 use super::shared::Shared;
+use crate::pipeline::Refusal;
 use crate::telemetry::MetricsError;
 
 /// The webhook listener's handler.

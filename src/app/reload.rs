@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use prometheus::{Gauge, IntGauge, IntGaugeVec, Opts, Registry};
+use tokio::sync::watch;
 
 use super::configuration::{ConfigurationError, Configured, configure};
+use super::inputs::Inputs;
 use super::shared::Shared;
 use crate::config::load::Surroundings;
 use crate::config::render;
@@ -17,6 +19,10 @@ pub struct Reloader {
     surroundings: Box<dyn Surroundings + Send + Sync>,
     shared: Arc<Shared>,
     metrics: ReloadMetrics,
+    /// The files that the last readings took something from.
+    inputs: watch::Sender<Inputs>,
+    /// As of the start: whoever is given a copy sees every reading since.
+    readings: watch::Receiver<Inputs>,
 }
 
 /// Why a reload changed nothing.
@@ -51,7 +57,8 @@ impl Reloader {
         metrics: ReloadMetrics,
     ) -> Self {
         metrics.succeeded(&shared);
-        Self { path, surroundings, shared, metrics }
+        let (inputs, readings) = watch::channel(Inputs::default());
+        Self { path, surroundings, shared, metrics, inputs, readings }
     }
 
     /// Reads the file again and puts it in force. On any problem nothing changes.
@@ -75,16 +82,28 @@ impl Reloader {
         result
     }
 
+    /// The files that readings take something from, from the first reload on.
+    pub(super) fn inputs(&self) -> watch::Receiver<Inputs> {
+        self.readings.clone()
+    }
+
     async fn try_reload(&self) -> Result<(), ReloadError> {
-        let Configured { table, warnings, source } = configure(&self.path, &*self.surroundings)?;
+        let configured = configure(&self.path, &*self.surroundings);
+        let Configured { table, warnings, source, inputs } = configured.inspect_err(|error| {
+            self.inputs.send_modify(|inputs| inputs.add(error.inputs.clone()));
+        })?;
         let fields = self.shared.table.load().settings.fixed_fields_that_differ(&table.settings);
         if !fields.is_empty() {
+            self.inputs.send_modify(|known| known.add(inputs));
             return Err(ReloadError::Fixed { fields });
         }
+        self.inputs.send_replace(inputs);
         if !warnings.is_empty() {
             tracing::warn!("{}", render::render_text(&source, &warnings));
         }
-        table.keep(&self.shared.table.load());
+        let before = self.shared.table.load_full();
+        table.keep(&before);
+        self.shared.rotation.begin(&table, Some(&before), self.shared.clock.now()).await;
         self.shared.table.store(Arc::new(table));
         let ending = self.shared.lanes.align();
         if !ending.is_empty() {

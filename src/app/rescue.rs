@@ -1,76 +1,19 @@
-//! The one place where an error becomes a status, an answer and a line in the log.
+//! A refused request: what is logged of it, and its answer.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body_util::Full;
-use serde_json::json;
 
-use super::exchange::response;
-use crate::pipeline::Answer;
-use crate::pipeline::normalize::NotAnEvent;
-use crate::pipeline::receive::ReceiveError;
-use crate::pipeline::respond::Ending;
-use crate::pipeline::verify::Rejection;
-use crate::queue::QueueError;
+use super::exchange::respond;
+use crate::pipeline::{Refusal, Told};
 use crate::routing::Route;
-
-/// Why a request was refused. Nothing of it was kept.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub(super) enum Refusal {
-    /// No route has its path.
-    #[error("no route has this path")]
-    NoRoute,
-    /// The route takes POST.
-    #[error("the route takes POST only")]
-    Method,
-    /// It could not be read to its end.
-    #[error(transparent)]
-    Receive(#[from] ReceiveError),
-    /// It was not verified.
-    #[error("not verified: {}", .0.as_str())]
-    Unverified(Rejection),
-    /// What it asked us to confirm could not be confirmed.
-    #[error("the subscription could not be confirmed")]
-    Unconfirmed,
-    /// There is no event in it.
-    #[error(transparent)]
-    Invalid(NotAnEvent),
-    /// The queue cannot keep it.
-    #[error(transparent)]
-    Unavailable(#[from] QueueError),
-}
-
-/// How long a provider is asked to wait, in seconds.
-const RETRY_AFTER_SECONDS: &str = "5";
 
 /// Answers a refused request, and logs it where the route is known.
 pub(super) fn answer(refusal: &Refusal, route: Option<&Route>) -> Response<Full<Bytes>> {
-    let (by_itself, ending) = refusal.status();
+    let (by_itself, _) = refusal.status();
     let name = route.map(|route| &*route.name).unwrap_or_default();
     log(refusal, name, by_itself);
-    let provided = route.zip(ending).map(|(route, ending)| route.respond.render(ending, by_itself.as_u16(), &[]));
-    let answer = provided.unwrap_or_else(|| Answer::new(by_itself.as_u16()));
-    let mut response = response(answer, || Bytes::from(json!({ "error": refusal.told() }).to_string()));
-    let headers = response.headers_mut();
-    if matches!(refusal, Refusal::Receive(_)) {
-        // What is left of the body is on the connection still: it cannot carry another request.
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    match refusal {
-        Refusal::Method => {
-            headers.insert(ALLOW, HeaderValue::from_static("POST"));
-        }
-        Refusal::Unavailable(_)
-        | Refusal::Unconfirmed
-        | Refusal::Unverified(Rejection::KeyUnavailable)
-        | Refusal::Receive(ReceiveError::Busy) => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
-        }
-        _ => {}
-    }
-    response
+    respond(Told::refusal(refusal, route.map(|route| &route.respond)))
 }
 
 /// A status by number; 500 where there is no such status, which the configuration rules out.
@@ -87,110 +30,5 @@ fn log(refusal: &Refusal, route: &str, status: StatusCode) {
             tracing::warn!(route, status, reason = refusal.label(), "refused: {refusal}: {}", rejection.next_step());
         }
         _ => tracing::warn!(route, status, reason = refusal.label(), "refused: {refusal}"),
-    }
-}
-
-// === impl Refusal ===
-
-impl Refusal {
-    /// The status it has by itself, and what the provider may have its own answer for.
-    const fn status(&self) -> (StatusCode, Option<Ending>) {
-        match self {
-            Self::NoRoute => (StatusCode::NOT_FOUND, None),
-            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, None),
-            Self::Receive(ReceiveError::Framing | ReceiveError::Broken) => (StatusCode::BAD_REQUEST, None),
-            Self::Receive(ReceiveError::TooLarge { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, None),
-            Self::Receive(ReceiveError::Timeout) => (StatusCode::REQUEST_TIMEOUT, None),
-            Self::Receive(ReceiveError::Busy) => (StatusCode::SERVICE_UNAVAILABLE, Some(Ending::Unavailable)),
-            // We could not look; whoever sent it did nothing wrong.
-            Self::Unverified(Rejection::KeyUnavailable) | Self::Unconfirmed => {
-                (StatusCode::SERVICE_UNAVAILABLE, Some(Ending::Unavailable))
-            }
-            Self::Unverified(_) => (StatusCode::UNAUTHORIZED, Some(Ending::Unauthorized)),
-            Self::Invalid(NotAnEvent::MediaType | NotAnEvent::ContentEncoding) => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, Some(Ending::Invalid))
-            }
-            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, Some(Ending::Invalid)),
-            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, Some(Ending::Unavailable)),
-        }
-    }
-
-    /// What the client is told: nothing that helps to forge, nothing of our inside. Where an event was looked for is
-    /// configuration, and under `auth: none` anybody could ask for it: that is for the log.
-    fn told(&self) -> String {
-        match self {
-            Self::Unverified(Rejection::KeyUnavailable) | Self::Unconfirmed => {
-                "unavailable, try again later".to_owned()
-            }
-            Self::Unverified(_) => "unauthorized".to_owned(),
-            Self::Unavailable(_) => "unavailable, try again later".to_owned(),
-            Self::Invalid(NotAnEvent::Missing { what, .. }) => format!("the event has no {what}"),
-            Self::Invalid(NotAnEvent::NoEvents { .. }) => "there is no event in it".to_owned(),
-            Self::Invalid(NotAnEvent::Eval(_)) => "the event has too many parts to be looked at".to_owned(),
-            other => other.to_string(),
-        }
-    }
-
-    /// The word for the log.
-    const fn label(&self) -> &'static str {
-        match self {
-            Self::NoRoute => "no_route",
-            Self::Method => "method",
-            Self::Receive(ReceiveError::Framing) => "framing",
-            Self::Receive(ReceiveError::TooLarge { .. }) => "too_large",
-            Self::Receive(ReceiveError::Timeout) => "timeout",
-            Self::Receive(ReceiveError::Broken) => "broken_off",
-            Self::Receive(ReceiveError::Busy) => "busy",
-            Self::Unverified(rejection) => rejection.as_str(),
-            Self::Unconfirmed => "unconfirmed",
-            Self::Invalid(NotAnEvent::MediaType) => "media_type",
-            Self::Invalid(NotAnEvent::ContentEncoding) => "content_encoding",
-            Self::Invalid(NotAnEvent::NotJson { .. }) => "not_json",
-            Self::Invalid(NotAnEvent::Missing { .. }) => "missing",
-            Self::Invalid(NotAnEvent::NoEvents { .. }) => "no_events",
-            Self::Invalid(NotAnEvent::TooManyEvents { .. }) => "too_many_events",
-            Self::Invalid(NotAnEvent::Eval(_)) => "too_costly",
-            Self::Unavailable(QueueError::Full { .. }) => "queue_full",
-            Self::Unavailable(_) => "queue",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::expr::EvalError;
-
-    #[test]
-    fn a_client_is_told_nothing_of_the_configuration() {
-        let looked_at = || "$.event_name".to_owned();
-        let limit = 77;
-        for (refusal, told) in [
-            (NotAnEvent::Missing { what: "type", looked_at: looked_at() }, "the event has no type"),
-            (NotAnEvent::NoEvents { looked_at: looked_at() }, "there is no event in it"),
-            (NotAnEvent::Eval(EvalError::Budget { limit }), "the event has too many parts to be looked at"),
-            (NotAnEvent::NotJson { line: 2, column: 5 }, "the body is not JSON: line 2, column 5"),
-        ] {
-            assert_eq!(Refusal::Invalid(refusal).told(), told);
-        }
-        let detail = "disk I/O error in /var/lib/hookswitch".to_owned();
-        assert_eq!(Refusal::Unavailable(QueueError::Store { detail }).told(), "unavailable, try again later");
-        for rejection in [Rejection::Missing, Rejection::Mismatch] {
-            assert_eq!(Refusal::Unverified(rejection).told(), "unauthorized");
-        }
-    }
-
-    #[test]
-    fn who_may_come_back_is_told_when_and_who_was_not_read_to_the_end_to_hang_up() {
-        let busy = answer(&Refusal::Receive(ReceiveError::Busy), None);
-        assert_eq!(busy.status(), 503);
-        assert_eq!(
-            (&busy.headers()[RETRY_AFTER], &busy.headers()[CONNECTION]),
-            (&"5".parse().unwrap(), &"close".parse().unwrap())
-        );
-        let full = answer(&Refusal::Unavailable(QueueError::Full { detail: String::new() }), None);
-        assert!(full.headers().contains_key(RETRY_AFTER) && !full.headers().contains_key(CONNECTION));
-        let method = answer(&Refusal::Method, None);
-        assert_eq!((method.status().as_u16(), &method.headers()[ALLOW]), (405, &"POST".parse().unwrap()));
     }
 }

@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 
 use super::fetch::Fetch;
 use super::ingress::IngressMetrics;
+use super::rotation::Rotation;
 use super::worker::Lanes;
 use crate::model::{Clock, Lane};
 use crate::pipeline::receive::BodyBudget;
@@ -29,6 +30,8 @@ pub struct Shared {
     pub metrics: IngressMetrics,
     /// Who asks for keys that are not in the configuration.
     pub fetch: Arc<dyn Fetch>,
+    /// What is known of secrets.
+    pub(super) rotation: Rotation,
     /// One reload at a time, and none while deliveries of removed lanes are given up: a list of lanes must not be older
     /// than the lanes.
     pub gate: tokio::sync::Mutex<()>,
@@ -73,5 +76,11 @@ impl Shared {
             Ok(retired) => retired.iter().for_each(|retired| self.lanes.retired(retired)),
             Err(error) => tracing::error!(%error, "cannot give up the deliveries of removed routes: they stay pending"),
         }
+    }
+
+    /// Has the store note when secrets were used, where it is time for that.
+    pub(super) async fn note_uses(&self) {
+        let table = self.table.load_full();
+        self.rotation.note_what_is_due(&table, &*self.queue).await;
     }
 }

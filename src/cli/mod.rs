@@ -4,20 +4,27 @@ mod audit;
 mod bulk;
 mod capture;
 mod check;
+mod completions;
 mod dead_letters;
 mod deliveries;
 mod demo;
 mod diagnosed;
+mod dry_run;
 mod events;
 mod jobs;
 mod keys;
 mod listing;
+mod man;
 mod open_files;
 mod providers;
+mod rehearsed;
 mod remote;
 mod run;
+mod schema;
+mod secrets;
 mod serve;
 mod table;
+mod test;
 mod verify;
 
 use std::path::PathBuf;
@@ -45,10 +52,16 @@ enum Command {
     Demo(demo::Demo),
     /// Say whether a configuration would load, with every problem of it. Exit code 0 or 1.
     Check(check::Check),
+    /// Say what the gateway would do with a request, and why: nothing is sent and nothing is kept. Exit code 0, 1 or 2.
+    Try(dry_run::Try),
+    /// Run tests of a configuration: requests, and what is to come of them. Exit code 0, 1 or 2.
+    Test(test::Test),
     /// Say whether a captured request is verified, and if not, what nearly matched. Exit code 0, 1 or 2.
     Verify(Box<verify::Verify>),
     /// List the built-in providers, or print one.
     Providers(providers::Providers),
+    /// Print the JSON Schema of the configuration, for editors and for `check-jsonschema`.
+    Schema(schema::Schema),
     /// Look at events of a running gateway: their stories, their bytes; have them delivered again.
     Events(events::Events),
     /// Look at deliveries of a running gateway; replay them.
@@ -59,8 +72,14 @@ enum Command {
     Jobs(jobs::Jobs),
     /// Look at order keys that wait behind a dead letter; let them go on.
     Keys(keys::Keys),
+    /// See which secrets of the routes are in use still: when an old one may be removed.
+    Secrets(secrets::Secrets),
     /// Prove that nothing is missing: the ledger beside what is stored. Exit code 0 or 1.
     Audit(audit::Audit),
+    /// Print the completions of a shell.
+    Completions(completions::Completions),
+    /// Print the manual, all commands on one page, or write a page for each.
+    Man(man::Man),
 }
 
 #[derive(Debug, Args)]
@@ -114,14 +133,20 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
+        Command::Try(dry_run) => dry_run.run(),
+        Command::Test(test) => test.run(),
         Command::Verify(verify) => verify.run(),
         Command::Providers(providers) => providers.run(),
+        Command::Schema(schema) => schema.run(),
         Command::Events(events) => events.run(),
         Command::Deliveries(deliveries) => deliveries.run(),
         Command::DeadLetters(dead_letters) => dead_letters.run(),
         Command::Jobs(jobs) => jobs.run(),
         Command::Keys(keys) => keys.run(),
+        Command::Secrets(secrets) => secrets.run(),
         Command::Audit(audit) => audit.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
     };
     exit.into()
 }

@@ -40,8 +40,6 @@ pub(super) enum RunError {
     Queue(#[from] QueueError),
     #[error(transparent)]
     Start(#[from] StartError),
-    #[error("cannot set up TLS: {0}")]
-    Tls(#[from] reqwest::Error),
     #[error("cannot register metrics: {0}")]
     Metrics(#[from] MetricsError),
 }
@@ -74,7 +72,7 @@ impl Running {
             clock,
             dice: fastrand::f64,
             registry,
-            fetch: Arc::new(Network::new()?),
+            fetch: Arc::new(Network::default()),
             open_files: open_files::raise(),
         };
         let gateway = Arc::new(assembly.start().await?);

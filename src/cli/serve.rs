@@ -1,5 +1,7 @@
 //! `hookswitch serve`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -17,7 +19,8 @@ use crate::queue::QueueError;
 pub(super) struct Serve {
     #[command(flatten)]
     file: ConfigFile,
-    /// Also reload when the content of the configuration changes.
+    /// Also reload when the content of the configuration itself changes. A change of a file that it takes a secret from,
+    /// `${file:...}`, is always followed.
     #[arg(long)]
     watch: bool,
 }
@@ -25,7 +28,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> Exit {
         // Before the file is read: a change after that is noticed.
-        let watch = match self.watch.then(|| Watch::new(&self.file.config)).transpose() {
+        let mut watch = match Watch::new(self.watch.then_some(&*self.file.config)) {
             Ok(watch) => watch,
             Err(error) => {
                 say(&format!("hookswitch: {error}"));
@@ -39,6 +42,7 @@ impl Serve {
                 return Exit::Failed;
             }
         };
+        watch.follow(configured.inputs.clone());
         if !configured.warnings.is_empty() {
             say(&render::render_text(&configured.source, &configured.warnings));
         }
@@ -52,7 +56,7 @@ impl Serve {
         runtime.block_on(self.serve(configured, watch))
     }
 
-    async fn serve(self, configured: Configured, watch: Option<Watch>) -> Exit {
+    async fn serve(self, configured: Configured, mut watch: Watch) -> Exit {
         // Signals are caught from before the first request is taken.
         let signals = (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
         let (Ok(hangup), Ok(mut terminate), Ok(mut interrupt)) = signals else {
@@ -66,6 +70,7 @@ impl Serve {
         tracing::info!(listening = %running.listening, admin = %running.admin, config = %self.file.config.display(), "started");
         // Whoever asked for port 0 learns here which one it is.
         let _ = print(&json!({ "listening": running.listening, "admin": running.admin }).to_string());
+        watch.follow_all(running.gateway.inputs());
         until_stopped(&running, watch, hangup, &mut terminate, &mut interrupt).await;
         tokio::select! {
             stopped = running.stop() => stop_result(stopped),
@@ -99,10 +104,10 @@ fn cannot_start(error: &RunError) -> Exit {
     Exit::Failed
 }
 
-/// Reloads at each SIGHUP and each change that is watched for, until SIGTERM or SIGINT.
+/// Reloads at each SIGHUP and each change of what is watched, until SIGTERM or SIGINT.
 async fn until_stopped(
     running: &Running,
-    mut watch: Option<Watch>,
+    mut watch: Watch,
     mut hangup: Signal,
     terminate: &mut Signal,
     interrupt: &mut Signal,
@@ -112,16 +117,15 @@ async fn until_stopped(
             _ = terminate.recv() => return,
             _ = interrupt.recv() => return,
             _ = hangup.recv() => {}
-            Some(()) = changed(&mut watch) => {}
+            changed = watch.changed() => tell(&changed),
         }
         // What went wrong is logged there, and in the metrics.
         let _ = running.gateway.reload().await;
     }
 }
 
-async fn changed(watch: &mut Option<Watch>) -> Option<()> {
-    match watch {
-        Some(watch) => watch.changed().await,
-        None => None,
-    }
+/// Names what changed, and nothing of what is in it.
+fn tell(changed: &[PathBuf]) {
+    let files: Vec<String> = changed.iter().map(|path| path.display().to_string()).collect();
+    tracing::info!(files = files.join(", "), "the content of what the configuration is made of has changed: reloading");
 }

@@ -114,7 +114,7 @@ impl Interpolation<'_> {
             (Some(value), Some(default)) if value.is_empty() => Ok(default.to_owned()),
             (Some(value), _) => Ok(value),
             (None, Some(default)) => Ok(default.to_owned()),
-            (None, None) => Err(ReferenceError::Unset(name.to_owned())),
+            (None, None) => self.surroundings.stand_in(name).ok_or_else(|| ReferenceError::Unset(name.to_owned())),
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::decode::{MAX_PROBLEMS, and_more, decode};
-use super::file::{ConfigFile, Provider, Samples};
+use super::file::{ConfigFile, Provider, Samples, TestFile};
 use super::interpolate::{interpolate, reason};
 use super::source::{Knowledge, Source};
 use super::surroundings::read_bounded;
@@ -21,11 +21,11 @@ const MAX_FILE: u64 = 8 << 20;
 
 /// What could be read of a configuration, and what is wrong with the rest.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct Loaded<T = ConfigFile> {
     /// What it says, without the parts that have problems: it can be checked further, so that all problems
     /// show at once, but must run only where `problems` holds no error. There is none where the text
     /// could not be read at all.
-    pub file: Option<ConfigFile>,
+    pub file: Option<T>,
     /// What is wrong with its shape.
     pub problems: Problems,
     /// The text that the problems point into.
@@ -55,6 +55,35 @@ pub enum Section {
 /// Reads the configuration at `path`. What it refers to comes from `surroundings`.
 #[must_use]
 pub fn load(path: &Path, surroundings: &dyn Surroundings) -> Loaded {
+    load_as(path, surroundings)
+}
+
+/// Reads a configuration that is at hand. `name` is what problems call it.
+#[must_use]
+pub fn parse(name: &str, text: &str, surroundings: &dyn Surroundings) -> Loaded {
+    parse_as(name, text, surroundings)
+}
+
+/// Reads a file of tests.
+#[must_use]
+pub fn load_tests(path: &Path, surroundings: &dyn Surroundings) -> Loaded<TestFile> {
+    load_as(path, surroundings)
+}
+
+/// Whether the file at `path` is a configuration rather than a file of tests: it says something that only the former can.
+#[must_use]
+pub fn is_configuration(path: &Path) -> bool {
+    let text = read_bounded(path, MAX_FILE).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+    let root = build(text.strip_prefix('\u{feff}').unwrap_or(&text)).root;
+    match root.map(|root| root.content) {
+        Some(Content::Mapping(entries)) => {
+            entries.iter().any(|entry| matches!(entry.key.text(), "routes" | "destinations" | "providers" | "listen"))
+        }
+        _ => false,
+    }
+}
+
+fn load_as<T: DeserializeOwned>(path: &Path, surroundings: &dyn Surroundings) -> Loaded<T> {
     let name = path.display().to_string();
     let bytes = match read_bounded(path, MAX_FILE) {
         Ok(bytes) => bytes,
@@ -64,7 +93,7 @@ pub fn load(path: &Path, surroundings: &dyn Surroundings) -> Loaded {
         }
     };
     match String::from_utf8(bytes) {
-        Ok(text) => parse(&name, &text, surroundings),
+        Ok(text) => parse_as(&name, &text, surroundings),
         Err(error) => {
             let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
             let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -74,9 +103,7 @@ pub fn load(path: &Path, surroundings: &dyn Surroundings) -> Loaded {
     }
 }
 
-/// Reads a configuration that is at hand. `name` is what problems call it.
-#[must_use]
-pub fn parse(name: &str, text: &str, surroundings: &dyn Surroundings) -> Loaded {
+fn parse_as<T: DeserializeOwned>(name: &str, text: &str, surroundings: &dyn Surroundings) -> Loaded<T> {
     if text.len() as u64 > MAX_FILE {
         let problem = format!("`{name}` is too large: a configuration may hold {} KiB", MAX_FILE >> 10);
         return Loaded::nothing(name.to_owned(), Problem::error(Place::default(), problem));
@@ -142,7 +169,7 @@ fn read<T: DeserializeOwned>(text: &str, surroundings: Option<&dyn Surroundings>
 
 // === impl Loaded ===
 
-impl Loaded {
+impl<T> Loaded<T> {
     fn nothing(name: String, problem: Problem) -> Self {
         let mut problems = Problems::new();
         problems.push(problem);

@@ -4,7 +4,7 @@
 //! nodes that know their place, `interpolate` fills in `${...}`, `decode` turns nodes into the types
 //! of [`mod@file`], collecting every [`Problem`]. What runs is another type, `routing::RouteTable`: the
 //! two never mix. [`render`] shows problems to people and programs, and `secrets` says which parts of the
-//! text it must not show.
+//! text it must not show. [`schema`] says of the same types, for editors, what decodes.
 
 mod decode;
 pub mod file;
@@ -13,6 +13,7 @@ pub mod load;
 mod place;
 mod problem;
 pub mod render;
+pub mod schema;
 mod secrets;
 mod source;
 mod surroundings;

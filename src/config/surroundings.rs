@@ -14,6 +14,11 @@ pub trait Surroundings {
     /// The environment variable `name`, where it is set and is text.
     fn variable(&self, name: &str) -> Option<String>;
 
+    /// What stands in for a variable that is not set and has no default; `None` where that is an error.
+    fn stand_in(&self, _name: &str) -> Option<String> {
+        None
+    }
+
     /// The text of a file, which may hold 64 KiB.
     ///
     /// # Errors

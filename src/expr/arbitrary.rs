@@ -132,3 +132,34 @@ pub(super) fn json_text() -> impl Strategy<Value = String> {
         ]
     })
 }
+
+/// A valid predicate over such a payload.
+pub(super) fn predicate() -> impl Strategy<Value = String> {
+    let query = || small_query().prop_map(|query| query.replace("['a', 'b', 0]", "['a','b',0]"));
+    let singular = || "\\$(\\.[abc]|\\[(-1|0)\\]){0,3}";
+    let operator = proptest::sample::select(vec!["==", "!=", "<", "<=", ">", ">="]);
+    let operand = || {
+        prop_oneof![
+            singular().prop_map(String::from),
+            "[0-3]",
+            "'[a-c\u{e9}]{0,2}'",
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            query().prop_map(|query| format!("count({query})")),
+            singular().prop_map(|query| format!("length({query})")),
+        ]
+    };
+    let leaf = prop_oneof![
+        query(),
+        (operand(), operator, operand()).prop_map(|(left, operator, right)| format!("{left} {operator} {right}")),
+        singular().prop_map(|query| format!("match({query}, 'a.*')")),
+        singular().prop_map(|query| format!("search({query}, 'b|c')")),
+    ];
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 1..4).prop_map(|parts| format!("({})", parts.join(" && "))),
+            vec(inner.clone(), 1..4).prop_map(|parts| format!("({})", parts.join(" || "))),
+            inner.prop_map(|inner| format!("!({inner})")),
+        ]
+    })
+}

@@ -13,6 +13,7 @@
 //! | `jsonpath` | RFC 9535 itself: text to checked program, and the evaluator |
 //! | `query`, `predicate` | the two public faces of a program: what it finds, and whether it holds |
 //! | `contradiction` | why a predicate can never hold |
+//! | `explain` | why one holds or does not, of one document |
 //! | `holes` | text with holes, before anybody knows what is in them |
 //! | `text` | holes that are JSONPath: URLs, header values, strings of a template |
 //! | `template` | the shape of what goes out |
@@ -29,6 +30,7 @@ mod arbitrary;
 mod choices;
 mod contradiction;
 mod error;
+mod explain;
 mod holes;
 mod json;
 mod jsonpath;
@@ -44,6 +46,7 @@ mod view;
 
 pub use choices::Choices;
 pub use error::{EvalError, ExprError, RenderError};
+pub use explain::{Cause, Explanation, Seen};
 pub use json::JsonRef;
 pub use needs::Pruned;
 pub use predicate::Predicate;

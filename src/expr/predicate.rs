@@ -1,7 +1,7 @@
 //! RFC 9535 logical expressions.
 
 use super::jsonpath::{self, Budget, Compiler, Logical, Scope};
-use super::{EvalError, ExprError, JsonRef, Needs, contradiction};
+use super::{EvalError, Explanation, ExprError, JsonRef, Needs, contradiction, explain};
 
 /// A compiled RFC 9535 logical expression (section 2.3.5.1); a bare path tests existence.
 #[derive(Debug, Clone)]
@@ -24,6 +24,14 @@ impl Predicate {
     /// Where the evaluation visits too many nodes.
     pub fn holds<'v>(&self, root: impl Into<JsonRef<'v>>) -> Result<bool, EvalError> {
         jsonpath::holds(&self.0, Scope::at(root), &mut Budget::for_evaluation())
+    }
+
+    /// Why it holds, or does not: the verdict is that of [`Predicate::holds`].
+    ///
+    /// # Errors
+    /// Where the evaluation visits too many nodes.
+    pub fn explain<'v>(&self, root: impl Into<JsonRef<'v>>) -> Result<Explanation, EvalError> {
+        explain::explain(&self.0, Scope::at(root), &mut Budget::for_evaluation())
     }
 
     /// Adds what it looks at.

@@ -135,6 +135,16 @@ impl Selector {
         }
     }
 
+    /// Whether it reads something of the body.
+    #[must_use]
+    pub fn reads_body(&self) -> bool {
+        match &self.0 {
+            Place::BodySha256 | Place::DataSha256 | Place::FormField(_) => true,
+            Place::Sha256(inner) => inner.reads_body(),
+            _ => self.needs_json(),
+        }
+    }
+
     /// The path parameter that it reads, if it reads one.
     #[must_use]
     pub fn path_parameter(&self) -> Option<&str> {

@@ -12,6 +12,8 @@
 //! | [`transform`] | the [`Payload`] that goes out |
 //! | [`deliver`] | one HTTP try, and what follows from it |
 //!
+//! Beside them stand `refusal`, the one place where an error becomes a status, and `told`, the answer to the byte.
+//!
 //! No stage imports another. What one hands to the next is a type that only it can make, so the type is
 //! the proof that the stage ran.
 
@@ -22,13 +24,17 @@ pub mod handshake;
 mod hosts;
 pub mod normalize;
 pub mod receive;
+mod refusal;
 pub mod respond;
+mod told;
 pub mod transform;
 pub mod verify;
 
 pub use hosts::Hosts;
 pub use receive::Received;
+pub use refusal::Refusal;
 pub use respond::Answer;
+pub use told::Told;
 pub use transform::Payload;
 pub use verify::Verified;
 

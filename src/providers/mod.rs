@@ -5,6 +5,7 @@
 //! they are, by `build.rs`, and the tests below take every one of them.
 
 mod samples;
+mod summary;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -12,6 +13,7 @@ use std::sync::LazyLock;
 use crate::config::{Problem, file::Provider, load};
 
 pub use samples::{HandshakeSample, Sample, SampleReply, Samples};
+pub use summary::{Summary, summary};
 
 /// A built-in provider as it is in its files.
 struct BuiltIn {

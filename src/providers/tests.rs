@@ -293,7 +293,7 @@ fn every_handshake_is_answered_as_its_provider_says() {
                 Moment::BeforeAuth
             };
             let handshaken = handshakes.answer(&request.received(played.now()), moment);
-            let Handshaken { answer, confirm } =
+            let Handshaken { answer, confirm, .. } =
                 handshaken.unwrap_or_else(|| panic!("{name}, {case}: it is no handshake"));
             assert_eq!(answer.status, reply.status, "{name}, {case}");
             let body = answer.body.unwrap_or_default();

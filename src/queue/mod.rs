@@ -1,7 +1,8 @@
 //! Where deliveries wait: the traits, and their homes.
 //!
-//! A home is three traits. [`Queue`] is the line's: what is appended, leased and ended. [`Archive`] is for people: what
-//! is kept, and whether it adds up. [`Control`] is what people do about it. Nothing above this module knows the store.
+//! A home is four traits. [`Queue`] is the line's: what is appended, leased and ended. [`Archive`] is for people: what
+//! is kept, and whether it adds up. [`Control`] is what people do about it. [`Notes`] are what the gateway wants to know
+//! again after a restart. Nothing above this module knows the store.
 //! The traits ask for nothing that only a local file can do, so that a home shared by several gateways can stand
 //! beside [`embedded`].
 
@@ -13,6 +14,7 @@ pub mod embedded;
 mod error;
 mod lease;
 mod ledger;
+mod notes;
 
 use std::sync::Arc;
 
@@ -25,13 +27,14 @@ pub use control::{Action, Control, Job, JobId, JobState, Replayed, Step};
 pub use error::QueueError;
 pub use lease::{Claim, Claims, Hold, Lease};
 pub use ledger::{Audit, Found, LaneCounts, Ledger, RouteCounts, Tally};
+pub use notes::{Notes, SecretUse};
 
 use crate::model::{Attempt, Event, Lane, Reason, Request, Timestamp};
 
 /// All that a home is.
-pub trait Home: Queue + Archive + Control {}
+pub trait Home: Queue + Archive + Control + Notes {}
 
-impl<H: Queue + Archive + Control> Home for H {}
+impl<H: Queue + Archive + Control + Notes> Home for H {}
 
 /// A durable queue of deliveries, at least once.
 ///

@@ -1,13 +1,15 @@
 //! Who a route listens to: its provider, its scheme and its secrets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
+use super::Secrets;
 use crate::config::load::{Given, Section};
-use crate::config::{At, Named, Problem, Problems, file};
+use crate::config::{At, Named, Problem, Problems, Severity, file};
 use crate::model::NamedSecret;
 use crate::pipeline::handshake::secret_roles;
-use crate::pipeline::verify::{Surroundings, Verifier, event_id};
+use crate::pipeline::verify::{Simulator, Surroundings, Verifier, event_id};
 use crate::providers;
+use crate::signing::PrivateKey;
 
 /// The provider that a route names: the user's own of that name before a built-in one.
 pub(super) fn provider<'f>(
@@ -34,22 +36,41 @@ pub(super) fn provider<'f>(
 
 /// A route's secrets, by what they are for.
 #[derive(Debug, Default)]
-pub(super) struct Secrets {
+pub(super) struct GivenSecrets {
     /// Those that verify requests.
     pub(super) keys: Vec<At<NamedSecret>>,
     /// Those that the provider asks for by their names, for something else.
     pub(super) roles: Vec<At<NamedSecret>>,
 }
 
-/// The verifier of a route: its own scheme before its provider's. Never off by omission.
-pub(super) fn verifier(
+/// Who signs the requests of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Senders {
+    /// The providers.
+    Real,
+    /// Whoever plays them: where only they have a key, it is made up.
+    Played,
+}
+
+/// How a route knows who sends.
+pub(super) struct Listening {
+    pub(super) verifier: Verifier,
+    /// Those that it compares with.
+    pub(super) secrets: Secrets,
+    /// The key of a sender who is played.
+    pub(super) player: Option<PrivateKey>,
+}
+
+/// How a route knows who sends: by its own scheme before its provider's. Never off by omission. `own` are the providers of the
+/// file.
+pub(super) fn listen(
     route: &At<file::Route>,
-    secrets: &Secrets,
-    provider: Option<&file::Provider>,
-    own: &Named<At<file::Provider>>,
+    secrets: &GivenSecrets,
+    (provider, own): (Option<&file::Provider>, &Named<At<file::Provider>>),
     public_url: Option<&str>,
+    senders: Senders,
     problems: &mut Problems,
-) -> Option<Verifier> {
+) -> Option<Listening> {
     let auth = route.auth.as_ref().or_else(|| provider.map(|provider| &provider.auth));
     let Some(auth) = auth else {
         // Where it is there but cannot be read, that is said already.
@@ -64,17 +85,32 @@ pub(super) fn verifier(
         }
         return None;
     };
-    let Secrets { keys: secrets, roles } = secrets;
+    let GivenSecrets { keys: secrets, roles } = secrets;
     if secrets.is_empty() && problems.any_error_in(route.place) {
         // The secret may be what could not be read: that it is missing would be a second problem.
         return None;
     }
     let id = event_id(provider);
     let mut found = Problems::new();
-    let verifier = Verifier::compile(auth, secrets, Surroundings { id: &id, public_url, roles }, &mut found);
+    let surroundings = Surroundings { id: &id, public_url, roles };
+    let played = match senders {
+        Senders::Real => None,
+        Senders::Played => Simulator::in_place_of(auth, secrets, surroundings, &mut found),
+    };
+    let (verifier, player) = match played {
+        Some(simulator) => {
+            let (verifier, player) = simulator.into_parts();
+            (Some(verifier), player)
+        }
+        None => (Verifier::compile(auth, secrets, surroundings, &mut found), None),
+    };
     let elsewhere = route.provider.as_ref().is_some_and(|name| own.get(name).is_none());
     let place = if route.auth.is_some() { None } else { route.provider.as_ref().map(|name| name.place) };
-    problems.extend(found.iter().cloned().map(|problem| match place {
+    // What is odd about a built-in provider is in its notes, and nobody can mend it in their file.
+    let ours = |problem: &&Problem| {
+        !elsewhere || problem.severity == Severity::Error || secrets.iter().any(|secret| secret.place == problem.place)
+    };
+    problems.extend(found.iter().filter(ours).cloned().map(|problem| match place {
         // A built-in provider is another file, and what all of a scheme lacks, the route does not give it: that is
         // shown where the route names its provider.
         Some(place)
@@ -85,7 +121,10 @@ pub(super) fn verifier(
         }
         _ => problem,
     }));
-    verifier
+    let verifier = verifier?;
+    let compared: HashSet<&str> = verifier.secret_names().collect();
+    let secrets = Secrets::new(secrets.iter().map(|at| at.value.clone()).filter(|one| compared.contains(&*one.name)));
+    Some(Listening { verifier, secrets, player })
 }
 
 /// The secrets of a route; `None` where it gives them in a way that leaves nothing to check them by.
@@ -93,7 +132,7 @@ pub(super) fn secrets(
     route: &file::Route,
     provider: Option<&file::Provider>,
     problems: &mut Problems,
-) -> Option<Secrets> {
+) -> Option<GivenSecrets> {
     if let (Some(_), Some(several)) = (&route.secret, &route.secrets) {
         problems
             .push(Problem::error(several.place, "the route has both `secret` and `secrets`").expected("one of them"));
@@ -112,7 +151,7 @@ pub(super) fn secrets(
     let auth = route.auth.as_ref().or_else(|| provider.map(|provider| &provider.auth)).map(|auth| &auth.value);
     let roles = roles(provider, auth);
     let (roles, keys) = all.into_iter().partition(|secret| roles.contains(&*secret.value.name));
-    Some(Secrets { keys, roles })
+    Some(GivenSecrets { keys, roles })
 }
 
 /// The names of secrets that have a role of their own.

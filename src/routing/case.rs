@@ -72,7 +72,7 @@ pub fn case_of_route(
         return None;
     }
     let provider = auth::provider(route, &file.providers, given, problems);
-    let auth::Secrets { keys, roles } = auth::secrets(route, provider, problems)?;
+    let auth::GivenSecrets { keys, roles } = auth::secrets(route, provider, problems)?;
     let Some(auth) = route.auth.as_ref().or_else(|| provider.map(|provider| &provider.auth)) else {
         problems.push(
             Problem::error(route.name.place, format!("the route `{name}` says neither `provider` nor `auth`"))

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::settings::max_body;
 use super::table::{Delivery, Route, RouteTable};
-use super::{Settings, auth, order, parameters};
+use super::{Settings, auth, auth::Senders, order, parameters};
 use crate::config::load::{Given, Section};
 use crate::config::{At, Problem, Problems, file};
 use crate::expr::Needs;
@@ -33,11 +33,30 @@ const MOST_DELIVERIES: usize = 1000;
 const NEVER_SENT: &AsciiSet = &CONTROLS.add(b' ');
 const A_PATH: &str = "a path such as /hooks/acme or /hooks/acme/{topic}";
 
+/// [`compile`], or [`compile_played`].
+pub type Compile = fn(&file::ConfigFile, &Given, &mut Problems) -> Option<RouteTable>;
+
 /// Compiles a file. Every problem of it is added to `problems`; `None` where one of them keeps it from running.
 /// `given` are the names in the text, also of what could not be read, so that a reference to it is not a second problem.
 pub fn compile(file: &file::ConfigFile, given: &Given, problems: &mut Problems) -> Option<RouteTable> {
+    compile_for(Senders::Real, file, given, problems)
+}
+
+/// The same for whoever plays the senders ([`Route::sign`]): where only they have the key, one is made up, and the route
+/// believes it. Never for a gateway that others can reach.
+pub fn compile_played(file: &file::ConfigFile, given: &Given, problems: &mut Problems) -> Option<RouteTable> {
+    compile_for(Senders::Played, file, given, problems)
+}
+
+fn compile_for(
+    senders: Senders,
+    file: &file::ConfigFile,
+    given: &Given,
+    problems: &mut Problems,
+) -> Option<RouteTable> {
     let settings = Settings::compile(file, problems);
     let compiler = Compiler {
+        senders,
         file,
         given,
         public_url: public_url(file, problems),
@@ -67,6 +86,7 @@ pub fn compile(file: &file::ConfigFile, given: &Given, problems: &mut Problems) 
 }
 
 struct Compiler<'f> {
+    senders: Senders,
     file: &'f file::ConfigFile,
     given: &'f Given,
     public_url: Option<String>,
@@ -130,17 +150,17 @@ impl Compiler<'_> {
     ) -> Option<Route> {
         let provider = auth::provider(file, &self.file.providers, self.given, problems);
         parameters::check(file, provider, problems);
-        let secrets = auth::secrets(file, provider, problems);
+        let given = auth::secrets(file, provider, problems);
         let public_url = self.public_url.as_deref();
-        let verifier = secrets
-            .as_ref()
-            .and_then(|secrets| auth::verifier(file, secrets, provider, &self.file.providers, public_url, problems));
-        let credentials = auth::credentials(verifier.as_ref());
+        let listening = given.as_ref().and_then(|secrets| {
+            auth::listen(file, secrets, (provider, &self.file.providers), public_url, self.senders, problems)
+        });
+        let credentials = auth::credentials(listening.as_ref().map(|listening| &listening.verifier));
         let provider_name = file.provider.as_ref().map(|name| name.value.as_str()).unwrap_or_default();
         let map = provider.and_then(|provider| provider.event.as_ref()).map(|event| (provider_name, event));
         let normalizer = Normalizer::compile(name, map, &credentials, problems);
         let handshakes = match provider {
-            Some(provider) => secrets.as_ref().map(|auth::Secrets { keys, roles }| {
+            Some(provider) => given.as_ref().map(|auth::GivenSecrets { keys, roles }| {
                 let surroundings = handshake::Surroundings { secrets: keys, roles, public_url };
                 Handshakes::compile(&provider.handshake, surroundings, problems)
             }),
@@ -149,14 +169,18 @@ impl Compiler<'_> {
         let respond = provider.map(|provider| Respond::compile(&provider.respond, problems));
         let wants = Wants::new(Filter::compile(file.filter.as_ref(), None, problems), lanes);
         needs.add(wants.needs());
+        let auth::Listening { verifier, secrets, player } = listening?;
         Some(Route {
             name: Arc::clone(name),
+            path: file.path.value.as_str().into(),
             max_body: self.max_body(file, problems),
             handshakes: handshakes.unwrap_or_default(),
             wants,
             remember: remember(file, problems),
             respond: respond.unwrap_or_default(),
-            verifier: verifier?,
+            verifier,
+            player,
+            secrets,
             normalizer: normalizer?.keeping(&needs),
         })
     }

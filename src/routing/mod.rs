@@ -7,11 +7,13 @@ mod case;
 mod compile;
 mod order;
 mod parameters;
+mod secrets;
 mod settings;
 mod table;
 
 pub use case::{RouteCase, case_of_provider, case_of_route};
-pub use compile::compile;
+pub use compile::{Compile, compile, compile_played};
+pub use secrets::{RouteSecret, Secrets};
 pub use settings::{EmbeddedQueue, Limits, Settings};
 pub use table::{Delivery, Matched, Route, RouteTable};
 

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
-use super::Settings;
-use crate::model::Lane;
+use super::{Secrets, Settings};
+use crate::model::{Lane, Timestamp};
 use crate::pipeline::deliver::Target;
 use crate::pipeline::filter::Wants;
 use crate::pipeline::handshake::Handshakes;
 use crate::pipeline::normalize::Normalizer;
 use crate::pipeline::respond::Respond;
 use crate::pipeline::transform::Shape;
-use crate::pipeline::verify::Verifier;
+use crate::pipeline::verify::{SignError, Signing, Unsigned, Verifier};
+use crate::signing::PrivateKey;
 
 /// The compiled configuration.
 #[derive(Debug)]
@@ -35,12 +36,18 @@ pub struct RouteTable {
 pub struct Route {
     /// Its name: a metric label.
     pub name: Arc<str>,
+    /// The path of its requests as the file has it, with its parameters.
+    pub path: Box<str>,
     /// The largest body, in bytes.
     pub max_body: u64,
     /// What is answered on the spot.
     pub handshakes: Handshakes,
     /// How requests are verified.
     pub verifier: Verifier,
+    /// The key of the sender, where that is played.
+    pub(super) player: Option<PrivateKey>,
+    /// Its secrets, and what was seen of each; none under `auth: none`.
+    pub secrets: Secrets,
     /// Where their events are.
     pub normalizer: Normalizer,
     /// Which lanes want an event.
@@ -75,6 +82,30 @@ pub struct Matched<'t> {
     pub path_params: Vec<(Box<str>, Box<str>)>,
 }
 
+// === impl Route ===
+
+impl Route {
+    /// Signs a request as the provider would at `now`, with the first of the secrets or the key of a sender who is played.
+    ///
+    /// # Errors
+    /// Where only the provider can sign, or the request lacks what is signed.
+    pub fn sign(&self, request: &mut Unsigned, now: Timestamp) -> Result<(), SignError> {
+        self.verifier.sign_as(request, &self.signing(now))
+    }
+
+    /// The same, where a bit of the signature or the credential is off.
+    ///
+    /// # Errors
+    /// As [`Self::sign`].
+    pub fn sign_forged(&self, request: &mut Unsigned, now: Timestamp) -> Result<(), SignError> {
+        self.verifier.sign_as(request, &Signing { forged: true, ..self.signing(now) })
+    }
+
+    const fn signing(&self, now: Timestamp) -> Signing<'_> {
+        Signing { now, private: self.player.as_ref(), forged: false }
+    }
+}
+
 // === impl RouteTable ===
 
 impl RouteTable {
@@ -104,6 +135,12 @@ impl RouteTable {
         self.deliveries.get(lane)
     }
 
+    /// The route of that name.
+    #[must_use]
+    pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
+        self.routes.iter().find(|route| &*route.name == name)
+    }
+
     /// Whether there is a route of that name.
     #[must_use]
     pub fn has_route(&self, name: &str) -> bool {
@@ -111,8 +148,14 @@ impl RouteTable {
     }
 
     /// Takes over what the destinations of `old` have of connections and tokens, as far as their configuration of those is
-    /// the same: a reload is no reason to connect or to ask for a token again.
+    /// the same: a reload is no reason to connect or to ask for a token again. And what was seen of secrets that stay.
     pub fn keep(&self, old: &Self) {
+        let before: HashMap<&str, &Arc<Route>> = old.routes.iter().map(|route| (&*route.name, route)).collect();
+        for route in &self.routes {
+            if let Some(old) = before.get(&*route.name) {
+                route.secrets.keep(&old.secrets);
+            }
+        }
         for (name, target) in &self.targets {
             if let Some(old) = old.targets.get(name) {
                 target.keep(old);

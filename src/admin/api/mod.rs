@@ -11,6 +11,7 @@ mod fields;
 mod jobs;
 mod keys;
 mod problem;
+mod secrets;
 mod selection;
 mod show;
 mod story;
@@ -114,6 +115,7 @@ impl Api {
             Operation::Keys => keys::list(self, call).await,
             Operation::ReleaseKey => keys::release(self, call).await,
             Operation::Destinations => Ok(destinations::list(self)),
+            Operation::Secrets => secrets::list(self, call),
             Operation::Ledger => Ok(audit::ledger(self)),
             Operation::Audit => audit::audit(self).await,
             Operation::OpenApi => Ok(respond(StatusCode::OK, JSON, OPENAPI)),

@@ -89,13 +89,15 @@ pub(super) fn expecting(problem: Problem, known: &[&str]) -> Problem {
 /// What a block is called, for a person: the name of its type in small letters.
 pub(super) fn spoken(type_name: &str) -> String {
     match type_name {
-        "ConfigFile" => return "the file".to_owned(),
+        "ConfigFile" | "TestFile" => return "the file".to_owned(),
+        "ExpectedEvent" => return "the expected event".to_owned(),
+        "ExpectedDelivery" => return "the expected delivery".to_owned(),
         "EventMap" => return "`event`".to_owned(),
         "TimestampRule" => return "`timestamp`".to_owned(),
         "SignatureList" => return "`list`".to_owned(),
         "FilterBlock" => return "the filter".to_owned(),
         "EmbeddedQueue" => return "`embedded`".to_owned(),
-        "Route" | "Delivery" | "Destination" | "Provider" | "Reply" => {}
+        "Route" | "Delivery" | "Destination" | "Provider" | "Reply" | "Test" => {}
         _ => return format!("`{}`", type_name.to_lowercase()),
     }
     format!("the {}", type_name.to_lowercase())

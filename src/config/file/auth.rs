@@ -1,12 +1,13 @@
 //! `auth:`, how requests are verified: a scheme as its key.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{EcdsaP256, Ed25519, Hmac, Jwt, KeyedHash, Rsa};
 use crate::config::At;
 
 /// `auth:`, a scheme as its key.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Auth {
     /// Whoever sends is believed.
@@ -32,7 +33,7 @@ pub enum Auth {
 }
 
 /// `auth.token:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
     /// The selector of what must equal the secret.
@@ -47,7 +48,7 @@ pub struct Token {
 }
 
 /// `auth.sns:`. The secret is the topic's ARN: whoever has an account can have Amazon sign what they like, under their own.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sns {
     /// Where certificates may come from; `*` is any run of characters without a dot. Default: Amazon's hosts.
@@ -56,7 +57,7 @@ pub struct Sns {
 }
 
 /// `auth.basic:`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Basic {
     /// The user name, where the secret is the password alone.

@@ -1,5 +1,6 @@
 //! `destinations.NAME:`, an HTTP endpoint.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{OAuth2, Sign, Tls};
@@ -7,7 +8,7 @@ use crate::config::{At, Named, Percent, Rate, Span};
 use crate::model::Secret;
 
 /// `destinations.NAME:`, an HTTP endpoint.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Destination {
     /// Its URL, with `{$.path}` where the event's values go in, percent-encoded.
@@ -54,7 +55,7 @@ pub struct Destination {
 }
 
 /// `auth:` of a destination.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DestinationAuth {
     /// `Authorization: Bearer ...` (RFC 6750).
@@ -78,7 +79,7 @@ pub enum DestinationAuth {
 }
 
 /// `retry:`, exponential backoff with full jitter.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Retry {
     /// How many attempts are made in all. Default 15.
@@ -99,8 +100,9 @@ pub struct Retry {
 }
 
 /// `breaker:`, when no attempts are made because the destination fails.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "by shape")]
+#[schemars(rename = "Breaker", untagged)]
 pub enum Breaker {
     /// Attempts are made however often they fail.
     #[serde(rename = "text")]
@@ -115,7 +117,7 @@ pub enum Breaker {
 pub struct Off;
 
 /// `breaker:` as a mapping.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename = "breaker", deny_unknown_fields)]
 pub struct BreakerSettings {
     /// After how many failed attempts in a row it opens. Default 10.
@@ -139,7 +141,7 @@ pub struct BreakerSettings {
 }
 
 /// What a delivery's body is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// CloudEvents 1.0 in structured mode: one JSON object. The transform's result is its `data`.

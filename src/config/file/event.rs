@@ -1,5 +1,6 @@
 //! `event:`, where in a request its events are.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::OneOrMany;
@@ -7,7 +8,7 @@ use crate::config::At;
 
 /// `event:`, where in a request its events are. In its selectors `$` is the received body, or the
 /// split element where it splits; `envelope:$...` is then what holds the element.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventMap {
     /// What the body is. Of several, the one that the content type says. Default `json`.
@@ -46,8 +47,9 @@ pub struct EventMap {
 }
 
 /// One way to a value; of a list the first that gives one is taken.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename = "by shape", deny_unknown_fields)]
+#[schemars(rename = "Choice", untagged)]
 pub enum Choice {
     /// A selector, or text with selectors in braces: `{envelope:$.event.id}:{$.uuid}`.
     #[serde(rename = "text")]

@@ -1,12 +1,13 @@
 //! `handshake:` and `respond:`, what a provider is answered.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Encoding, HashFunction, Key, OneOrMany};
 use crate::config::{At, Named, Tree};
 
 /// A request that is answered on the spot, and never becomes an event.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Handshake {
     /// What the request must have: selector to value. All must hold.
@@ -29,7 +30,7 @@ pub struct Handshake {
 }
 
 /// `sign:` of a handshake: one of the two schemes. The route's first secret signs.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HandshakeSign {
     /// RFC 2104.
@@ -44,7 +45,7 @@ pub struct HandshakeSign {
 }
 
 /// `sign.hmac:` of a handshake.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplyHmac {
     /// The hash function.
@@ -57,7 +58,7 @@ pub struct ReplyHmac {
 }
 
 /// `sign.ed25519:` of a handshake.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplyEd25519 {
     /// What the secret's text is.
@@ -70,7 +71,7 @@ pub struct ReplyEd25519 {
 }
 
 /// `confirm:` of a handshake.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
     /// The selector of the address, which has to be `https` and of one of `hosts`.
@@ -80,7 +81,7 @@ pub struct Confirm {
 }
 
 /// What a selected value must be: `hello`, `[hello, hi]`, `{ not: hello }`, `{ exists: true }` or `{ secret: role }`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(from = "ExpectationShape")]
 pub enum Expectation {
     /// This, or one of these.
@@ -94,26 +95,31 @@ pub enum Expectation {
 }
 
 /// How an [`Expectation`] is written.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename = "by shape")]
+#[schemars(rename = "ExpectationShape", untagged)]
 enum ExpectationShape {
     #[serde(rename = "other")]
     Is(OneOrMany<String>),
+    /// `not`, `exists` or `secret`.
     #[serde(rename = "mapping")]
     Match(Match),
 }
 
 /// The mapping that an [`Expectation`] can be, known to its writer by the key it stands under.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Match {
+    /// There, and neither this nor one of these.
     Not(OneOrMany<String>),
+    /// There (`true`) or not there (`false`).
     Exists(bool),
+    /// The route's secret of this name.
     Secret(String),
 }
 
 /// When a handshake is answered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HandshakeMoment {
     /// Before verification: whoever asks is answered.
@@ -124,7 +130,7 @@ pub enum HandshakeMoment {
 }
 
 /// An answer.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reply {
     /// The status. Default: what the outcome has by itself; 200 for a handshake.
@@ -144,7 +150,7 @@ pub struct Reply {
 }
 
 /// `respond:`, what the provider hears after each outcome.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Respond {
     /// Stored. Default 202 `{"id": ...}`.

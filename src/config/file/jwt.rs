@@ -1,12 +1,13 @@
 //! `auth.jwt:`, a signed token.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Encoding, HashFunction, Key, OneOrMany};
 use crate::config::{At, Span};
 
 /// `auth.jwt:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Jwt {
     /// The selector of the token. Default `header:Authorization`.
@@ -40,7 +41,7 @@ pub struct Jwt {
 }
 
 /// `keys:` of `auth.jwt`, where public keys are fetched from.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JwtKeys {
     /// The address of a set of keys (RFC 7517, section 5), `https`.
@@ -50,7 +51,7 @@ pub enum JwtKeys {
 }
 
 /// `keys.plaid:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlaidKeys {
     /// The host that is asked, such as `production.plaid.com`.
@@ -58,7 +59,7 @@ pub struct PlaidKeys {
 }
 
 /// `body_hash:` of `auth.jwt`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimedHash {
     /// The claim.
@@ -72,7 +73,7 @@ pub struct ClaimedHash {
 }
 
 /// `claims:` of `auth.jwt`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
     /// `aud` must be, or contain, this or one of these.
@@ -90,7 +91,7 @@ pub struct Claims {
 }
 
 /// RFC 7518, section 3.1, and RFC 8037.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names of RFC 7518, section 3.1, and RFC 8037")]
 pub enum JwtAlgorithm {
     HS256,

@@ -13,7 +13,9 @@ mod provider;
 mod route;
 mod samples;
 mod signed;
+mod test;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::decode::every;
@@ -35,9 +37,10 @@ pub use signed::{
     BodyHash, Certificate, EcdsaFormat, EcdsaP256, Ed25519, Encoding, HashFunction, Hmac, Key, KeyedHash, Padding,
     Ports, Rsa, Signature, SignatureList, TimestampFormat, TimestampRule, UrlRule,
 };
+pub use test::{Expect, ExpectedDelivery, ExpectedEvent, Filtered, Tamper, Test, TestFile};
 
 /// The whole file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
     /// Where webhooks come in: address and port. Default `0.0.0.0:8080`.
@@ -64,10 +67,13 @@ pub struct ConfigFile {
     /// Which requests are taken, and for what.
     #[serde(default, deserialize_with = "every")]
     pub routes: Vec<At<Route>>,
+    /// Requests and what is to come of them, for `hookswitch test`.
+    #[serde(default, deserialize_with = "every")]
+    pub tests: Vec<At<Test>>,
 }
 
 /// `admin:`, the listener for metrics, health and control.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
     /// Address and port. Default `127.0.0.1:9090`.
@@ -79,7 +85,7 @@ pub struct Admin {
 }
 
 /// `queue:`, where deliveries wait.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Queue {
     /// In a directory of this machine.
@@ -87,7 +93,7 @@ pub enum Queue {
 }
 
 /// `queue.embedded:`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmbeddedQueue {
     /// The directory. Default `./data`, relative to where the gateway was started.
@@ -105,7 +111,7 @@ pub struct EmbeddedQueue {
 }
 
 /// `limits:`, bounds on what a client may cost.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// The largest body of a route that does not say its own. Default `10MiB`.

@@ -1,5 +1,6 @@
 //! What a destination says about signing, tokens and TLS.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Encoding, HashFunction, Key, SignatureList, TimestampFormat};
@@ -7,7 +8,7 @@ use crate::config::{At, Named};
 use crate::model::Secret;
 
 /// `sign:`, how what goes out is signed: a scheme as its key.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
     /// As <https://www.standardwebhooks.com> says: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
@@ -17,7 +18,7 @@ pub enum Sign {
 }
 
 /// `sign.standard_webhooks:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename = "standard_webhooks", deny_unknown_fields)]
 pub struct StandardWebhooks {
     /// The secret, with or without `whsec_` before it.
@@ -29,7 +30,7 @@ pub struct StandardWebhooks {
 }
 
 /// `sign.hmac:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename = "hmac", deny_unknown_fields)]
 pub struct SignHmac {
     /// The hash function.
@@ -55,7 +56,7 @@ pub struct SignHmac {
 }
 
 /// `signature:` of `sign.hmac`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename = "signature", deny_unknown_fields)]
 pub struct SignSignature {
     /// `header:NAME`.
@@ -72,7 +73,7 @@ pub struct SignSignature {
 }
 
 /// `timestamp:` of `sign.hmac`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename = "timestamp", deny_unknown_fields)]
 pub struct SignTimestamp {
     /// `header:NAME`, or `signature:KEY` for an item of the signature's list.
@@ -83,7 +84,7 @@ pub struct SignTimestamp {
 }
 
 /// `auth.oauth2:` of a destination, the client credentials grant (RFC 6749, section 4.4).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OAuth2 {
     /// The token endpoint (section 3.2).
@@ -107,7 +108,7 @@ pub struct OAuth2 {
 }
 
 /// Where a client's id and secret go (RFC 6749, section 2.3.1).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AuthStyle {
     /// Into `Authorization: Basic`.
@@ -118,7 +119,7 @@ pub enum AuthStyle {
 }
 
 /// `tls:` of a destination. Each value is PEM text (RFC 7468), such as `${file:/run/secrets/ca.pem}`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// The certificate authorities that are trusted, in place of the system's.

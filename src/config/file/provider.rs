@@ -1,12 +1,13 @@
 //! `providers.NAME:`, who sends.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Auth, EventMap, Handshake, Respond};
 use crate::config::{At, Named};
 
 /// A provider: who sends, as data.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
     /// What it is and where it is documented, for `hookswitch providers`.
@@ -29,7 +30,7 @@ pub struct Provider {
 }
 
 /// `about:`, what a person should know of a provider.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct About {
     /// What it is, in a line.

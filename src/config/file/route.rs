@@ -1,5 +1,6 @@
 //! `routes[]:`, which requests are taken, and for what.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Auth, Format};
@@ -8,7 +9,7 @@ use crate::config::{At, ByteSize, Named, Span, Tree};
 use crate::model::Secret;
 
 /// `routes[]:`, which requests are taken, and for what.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// Its name, unique: a metric label.
@@ -54,7 +55,7 @@ pub enum Window {
 }
 
 /// `deliver[]:`, one destination of a route's events.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Delivery {
     /// The destination's name.
@@ -83,7 +84,7 @@ pub struct Delivery {
 }
 
 /// `on_dead_letter:` of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDeadLetter {
     /// It goes on.
@@ -93,8 +94,9 @@ pub enum OnDeadLetter {
 }
 
 /// A filter: an expression, or a block whose entries must all hold.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename = "by shape")]
+#[schemars(rename = "Filter", untagged)]
 pub enum Filter {
     /// An RFC 9535 logical expression in which `$` is the event.
     #[serde(rename = "text")]
@@ -105,8 +107,9 @@ pub enum Filter {
 }
 
 /// A filter's block: every entry that is there must hold.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline)]
 pub struct FilterBlock {
     /// The type is like one of these; `*` is any run of characters.
     #[serde(default)]

@@ -1,12 +1,13 @@
 //! The schemes in which a signature covers what `content` says.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::OneOrMany;
 use crate::config::{At, Span};
 
 /// `auth.hmac:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hmac {
     /// The hash function.
@@ -36,7 +37,7 @@ pub struct Hmac {
 }
 
 /// `auth.keyed_hash:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyedHash {
     /// The hash function.
@@ -54,7 +55,7 @@ pub struct KeyedHash {
 }
 
 /// `auth.ed25519:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ed25519 {
     /// How the public key is written: 32 bytes, or PEM whatever this says. Default `hex`.
@@ -77,7 +78,7 @@ pub struct Ed25519 {
 }
 
 /// `auth.ecdsa_p256:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EcdsaP256 {
     /// How the public key is written: a SubjectPublicKeyInfo (RFC 5480), or PEM whatever this says. Default `base64`.
@@ -100,7 +101,7 @@ pub struct EcdsaP256 {
 }
 
 /// What the bytes of an ECDSA signature are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EcdsaFormat {
     /// An ASN.1 sequence of two integers (RFC 3279, section 2.2.3).
@@ -111,7 +112,7 @@ pub enum EcdsaFormat {
 }
 
 /// `auth.rsa:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rsa {
     /// The hash function. SHA-1 only with `pkcs1`.
@@ -136,7 +137,7 @@ pub struct Rsa {
 }
 
 /// How a hash is padded for RSA (RFC 8017, section 8).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Padding {
     /// RSASSA-PKCS1-v1_5.
@@ -147,7 +148,7 @@ pub enum Padding {
 }
 
 /// `certificate:`, where a request says that its certificate is.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
     /// The selector of its address, which has to be `https` and of one of `hosts`.
@@ -157,7 +158,7 @@ pub struct Certificate {
 }
 
 /// `url:`, how `{url}` is written.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UrlRule {
     /// Whether the port is as in `public_url`, or may also be the default one or left out. Default `exact`.
@@ -169,7 +170,7 @@ pub struct UrlRule {
 }
 
 /// How the port is written in `{url}`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Ports {
     /// As in `public_url`.
@@ -180,7 +181,7 @@ pub enum Ports {
 }
 
 /// `body_hash:`, what of the signed content is the hash of the body.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BodyHash {
     /// The selector of it. Where the body is a form and `content` has `{form_sorted}`, it is not asked for.
@@ -194,7 +195,7 @@ pub struct BodyHash {
 }
 
 /// `hash:`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HashFunction {
     /// SHA-1: only where the provider has nothing better.
@@ -207,7 +208,7 @@ pub enum HashFunction {
 }
 
 /// `key:`, how the secret's text becomes key bytes.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     /// One encoding, or several where the provider does not say: the key is tried in each in which
@@ -220,7 +221,7 @@ pub struct Key {
 }
 
 /// How bytes are written as text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// The text's own UTF-8 bytes. Only for keys.
@@ -234,7 +235,7 @@ pub enum Encoding {
 }
 
 /// `signature:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Signature {
     /// The selector of the signature; of several, any that matches will do. `{1-9}` at the end of a header's name stands for
@@ -252,7 +253,7 @@ pub struct Signature {
 }
 
 /// `signature.list:`, such as `t=1,v1=ab,v1=cd`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignatureList {
     /// What stands between two items: `,`.
@@ -266,7 +267,7 @@ pub struct SignatureList {
 }
 
 /// `timestamp:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TimestampRule {
     /// The selector of the time, or `signature:KEY` for an item of the signature's list.
@@ -283,7 +284,7 @@ pub struct TimestampRule {
 }
 
 /// How a time is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimestampFormat {
     /// Seconds since the Unix epoch.

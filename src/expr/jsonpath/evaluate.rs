@@ -43,10 +43,11 @@ struct Way<'v> {
 
 /// The value of the node that a singular query finds.
 pub(in crate::expr) fn singular<'v>(origin: Origin, hops: &[Hop], scope: Scope<'v>) -> Option<&'v Value> {
-    singular_node(origin, hops, scope)?.value()
+    reaches(origin, hops, scope)?.value()
 }
 
-fn singular_node<'v>(origin: Origin, hops: &[Hop], scope: Scope<'v>) -> Option<JsonRef<'v>> {
+/// The node itself, of which nothing more may be known than that it is there.
+pub(in crate::expr) fn reaches<'v>(origin: Origin, hops: &[Hop], scope: Scope<'v>) -> Option<JsonRef<'v>> {
     hops.iter().try_fold(scope.start(origin), |node, hop| hop.from(node))
 }
 
@@ -121,7 +122,7 @@ struct Run<'v, 'b> {
 pub(in crate::expr) fn exists(path: &Path, scope: Scope<'_>, budget: &mut Budget) -> Result<bool, EvalError> {
     budget.visit(1)?;
     match &path.steps {
-        Steps::Singular(hops) => Ok(singular_node(path.origin, hops, scope).is_some()),
+        Steps::Singular(hops) => Ok(reaches(path.origin, hops, scope).is_some()),
         Steps::Many(_) => Ok(!values(path, scope, budget)?.is_empty()),
     }
 }
@@ -136,7 +137,12 @@ pub(in crate::expr) fn values<'v>(
     Ok(found.into_iter().filter_map(JsonRef::value).collect())
 }
 
-fn datum<'a>(operand: &'a Operand, scope: Scope<'a>, budget: &mut Budget) -> Result<Datum<'a>, EvalError> {
+/// What an operand stands for.
+pub(in crate::expr) fn datum<'a>(
+    operand: &'a Operand,
+    scope: Scope<'a>,
+    budget: &mut Budget,
+) -> Result<Datum<'a>, EvalError> {
     Ok(match operand {
         Operand::Literal(value) => Datum::Value(value),
         Operand::Query(Path { origin, steps: Steps::Singular(hops) }) => singular(*origin, hops, scope).into(),

@@ -16,11 +16,12 @@ mod iregexp;
 mod program;
 mod regexp;
 mod syntax;
+mod written;
 
 pub(super) use budget::Budget;
 pub(super) use compare::{Datum, compare};
 pub(super) use compile::{Compiler, Patterns};
-pub(super) use evaluate::{Located, Node, Scope, exists, holds, nodes, singular, values};
+pub(super) use evaluate::{Located, Node, Scope, datum, exists, holds, nodes, reaches, singular, values};
 pub(super) use program::{
     Comparison, Hop, Logical, Operand, Operator, Origin, Path, Pattern, Segment, Selector, Steps,
 };

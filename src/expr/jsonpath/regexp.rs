@@ -22,6 +22,9 @@ const MAX_SIZE: usize = 1 << 22;
 pub(in crate::expr) struct Regexp {
     regex: Regex,
     positions: usize,
+    /// As it was written.
+    source: Box<str>,
+    extent: Extent,
 }
 
 // === impl Regexp ===
@@ -40,12 +43,24 @@ impl Regexp {
             Extent::Whole => format!(r"\A(?:{text})\z"),
             Extent::Part => text,
         };
-        RegexBuilder::new(&anchored).size_limit(MAX_SIZE).build().map(|regex| Self { regex, positions }).map_err(
-            |error| match error {
+        RegexBuilder::new(&anchored)
+            .size_limit(MAX_SIZE)
+            .build()
+            .map(|regex| Self { regex, positions, source: pattern.into(), extent })
+            .map_err(|error| match error {
                 regex::Error::CompiledTooBig(_) => "it takes too much memory: repeat less".to_owned(),
                 _ => "it repeats or nests in a way that cannot be compiled".to_owned(),
-            },
-        )
+            })
+    }
+
+    /// The pattern as it was written.
+    pub(super) const fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// How much of a text it has to match.
+    pub(super) const fn extent(&self) -> Extent {
+        self.extent
     }
 
     /// Whether `text` matches, for a price by the length of the text and the size of the pattern.

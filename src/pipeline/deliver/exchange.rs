@@ -23,7 +23,8 @@ pub(super) enum Body {
     Reqwest(reqwest::Response),
 }
 
-const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
+/// What is asked for.
+pub(super) const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
 /// Sends a request, and waits for the head of its answer: the first that is not an interim one. No redirect is followed.
 pub(super) async fn send(way: Way<'_>, outbound: Outbound) -> Result<Reply, Failure> {

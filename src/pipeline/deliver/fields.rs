@@ -219,6 +219,11 @@ fn reserved(name: &HeaderName) -> Option<&'static str> {
 /// Whether a field probably carries a credential. It is then marked as sensitive: printed nowhere, and left out of
 /// the header compression's table (RFC 7541, section 7.1.3).
 fn may_hold_a_secret(name: &HeaderName) -> bool {
+    is_named_like_a_secret(name.as_str())
+}
+
+/// Whether what has this name, in lower case, probably is a credential.
+pub(super) fn is_named_like_a_secret(name: &str) -> bool {
     const SIGNS: [&str; 7] = ["auth", "cookie", "key", "password", "secret", "signature", "token"];
-    SIGNS.iter().any(|sign| name.as_str().contains(sign))
+    SIGNS.iter().any(|sign| name.contains(sign))
 }

@@ -4,11 +4,13 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::Method;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use url::Url;
 
 use super::Target;
 use super::address::{AddressError, RenderedUrl};
-use super::fields::{ATTEMPT, IDEMPOTENCY_KEY};
+use super::exchange::ANYTHING;
+use super::fields::{ATTEMPT, IDEMPOTENCY_KEY, is_named_like_a_secret};
 use super::oauth::Token;
 use crate::expr::RenderError;
 use crate::model::{DeliveryId, Event, Reason, Timestamp};
@@ -53,6 +55,10 @@ pub enum OutboundError {
     Sign(#[from] SigningError),
 }
 
+/// What stands in for an access token where nobody is asked for one.
+const SOME_TOKEN: HeaderValue = HeaderValue::from_static("Bearer <token of oauth2>");
+/// What stands in for a value that may be secret.
+const MASK: &str = "***";
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("hookswitch/", env!("CARGO_PKG_VERSION")));
 
 // === impl Outbound ===
@@ -72,6 +78,55 @@ impl Outbound {
         now: Timestamp,
     ) -> Result<Self, OutboundError> {
         Self::unsigned(target, event, payload, id, number)?.signed(target, now)
+    }
+
+    /// The request of the first attempt, for a rehearsal: nobody is asked for an access token, and what stands in for one is
+    /// in it.
+    ///
+    /// # Errors
+    /// As [`Outbound::new`], and where there is no payload.
+    pub fn rehearsed(
+        target: &Target,
+        event: &Event,
+        payload: Result<Payload, RenderError>,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> Result<Self, OutboundError> {
+        let mut unsigned = Self::unsigned(target, event, payload?, id, 1)?;
+        if target.tokens.is_some() {
+            unsigned.headers.insert(AUTHORIZATION, SOME_TOKEN);
+        }
+        unsigned.signed(target, now)
+    }
+
+    /// The header fields as they are sent, with those that are added on the wire.
+    #[must_use]
+    pub fn wire_headers(&self) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        headers.entry(ACCEPT).or_insert(ANYTHING);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+        let port = self.url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        if let Ok(host) = HeaderValue::try_from(format!("{}{port}", self.url.host_str().unwrap_or_default())) {
+            headers.insert(HOST, host);
+        }
+        headers
+    }
+
+    /// The URL with what may be a secret in its query masked.
+    #[must_use]
+    pub fn masked_url(&self) -> String {
+        let url = Url::as_str(&self.url);
+        let Some((before, query)) = url.split_once('?') else { return url.to_owned() };
+        let pairs: Vec<String> = query
+            .split('&')
+            .map(|pair| match pair.split_once('=') {
+                Some((name, value)) if !value.is_empty() && is_named_like_a_secret(&name.to_lowercase()) => {
+                    format!("{name}={MASK}")
+                }
+                _ => pair.to_owned(),
+            })
+            .collect();
+        format!("{before}?{}", pairs.join("&"))
     }
 
     /// The request before it is signed.

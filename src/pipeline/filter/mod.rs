@@ -1,9 +1,11 @@
 //! The fourth stage: which deliveries want an event, and in order with what.
 
+mod explain;
 mod order;
 
 use regex::RegexSet;
 
+pub use explain::{Decision, Why, Wish};
 pub use order::OrderBy;
 
 use crate::config::{At, Place, Problem, Problems, file};
@@ -16,6 +18,8 @@ use crate::queue::NewDelivery;
 pub struct Filter {
     node: Node,
     needs: Needs,
+    /// Whether its node joins `types` and the filter that they stand beside.
+    beside: bool,
 }
 
 /// The compiled filters of a route: which of its lanes want an event.
@@ -42,10 +46,19 @@ pub struct LaneWants {
 #[derive(Debug)]
 enum Node {
     Expression(Predicate),
-    Types(RegexSet),
+    Types(Globs),
+    /// The entries of a block, all of which must hold.
+    Block(Vec<Node>),
     All(Vec<Node>),
     Any(Vec<Node>),
     None(Vec<Node>),
+}
+
+/// Types as they are written, and as they are compared.
+#[derive(Debug)]
+struct Globs {
+    set: RegexSet,
+    written: Box<[Box<str>]>,
 }
 
 // === impl Filter ===
@@ -61,11 +74,9 @@ impl Filter {
         let mut parts: Vec<Node> = Vec::new();
         parts.extend(types.and_then(|globs| types_node(globs, problems)));
         parts.extend(filter.and_then(|filter| node(filter, problems)));
-        match parts.len() {
-            0 | 1 => parts.pop(),
-            _ => Some(Node::All(parts)),
-        }
-        .map(Self::new)
+        let beside = parts.len() > 1;
+        let node = if beside { Some(Node::Block(parts)) } else { parts.pop() };
+        node.map(|node| Self::new(node, beside))
     }
 
     /// Whether it lets the event through.
@@ -76,10 +87,10 @@ impl Filter {
         self.lets_through(event, (&view(event, &self.needs)).into())
     }
 
-    fn new(node: Node) -> Self {
+    fn new(node: Node, beside: bool) -> Self {
         let mut needs = Needs::nothing();
         node.add_needs(&mut needs);
-        Self { node, needs }
+        Self { node, needs, beside }
     }
 
     /// The same over a view of the event that has what it needs.
@@ -155,7 +166,7 @@ impl Node {
         match self {
             Self::Expression(predicate) => predicate.add_needs(needs),
             Self::Types(_) => {}
-            Self::All(nodes) | Self::Any(nodes) | Self::None(nodes) => {
+            Self::Block(nodes) | Self::All(nodes) | Self::Any(nodes) | Self::None(nodes) => {
                 nodes.iter().for_each(|node| node.add_needs(needs));
             }
         }
@@ -164,8 +175,10 @@ impl Node {
     fn matches(&self, event: &Event, document: JsonRef<'_>) -> Result<bool, EvalError> {
         match self {
             Self::Expression(predicate) => predicate.holds(document),
-            Self::Types(globs) => Ok(globs.is_match(event.kind())),
-            Self::All(nodes) => nodes.iter().try_fold(true, |all, node| Ok(all && node.matches(event, document)?)),
+            Self::Types(globs) => Ok(globs.set.is_match(event.kind())),
+            Self::Block(nodes) | Self::All(nodes) => {
+                nodes.iter().try_fold(true, |all, node| Ok(all && node.matches(event, document)?))
+            }
             Self::Any(nodes) => any(nodes, event, document),
             Self::None(nodes) => any(nodes, event, document).map(|any| !any),
         }
@@ -216,7 +229,7 @@ fn block(block: &file::FilterBlock, place: Place, problems: &mut Problems) -> Op
                 .expected("an expression, or `types`, `all`, `any` or `not`"),
         );
     }
-    Some(Node::All(parts))
+    Some(Node::Block(parts))
 }
 
 fn types_node(globs: &At<Vec<At<String>>>, problems: &mut Problems) -> Option<Node> {
@@ -234,7 +247,9 @@ fn types_node(globs: &At<Vec<At<String>>>, problems: &mut Problems) -> Option<No
     }
     let patterns = globs.iter().map(|glob| format!("^(?s:{})$", regex::escape(glob).replace(r"\*", ".*")));
     match RegexSet::new(patterns) {
-        Ok(set) => Some(Node::Types(set)),
+        Ok(set) => {
+            Some(Node::Types(Globs { set, written: globs.iter().map(|glob| glob.value.as_str().into()).collect() }))
+        }
         Err(_) => {
             problems.push(Problem::error(globs.place, "these types are too many or too long"));
             None
@@ -244,6 +259,7 @@ fn types_node(globs: &At<Vec<At<String>>>, problems: &mut Problems) -> Option<No
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -352,5 +368,88 @@ mod tests {
         let few = Wants::new(filter("filter: $.data.a"), lanes());
         assert_eq!(names(&few, &event("paid", json!({}))), []);
         assert_eq!(names(&few, &event("paid", json!({ "a": null }))).len(), 2);
+    }
+
+    fn event_of(data: Value) -> Event {
+        event("order.paid", data)
+    }
+
+    /// Each part that decided, and what it says of itself.
+    fn why(entry: &str, data: Value) -> Vec<String> {
+        let filter = compile(entry).0;
+        let wants = Wants::new(None, vec![LaneWants { lane: Lane::new("r", "d"), filter, order_by: None }]);
+        let event = event_of(data);
+        let wishes = wants.explain(&event).unwrap();
+        assert_eq!(wishes[0].decision.holds, wants.deliveries(&event).unwrap().len() == 1, "{entry}");
+        wishes[0].decision.because.iter().map(|why| format!("{}: {}", why.part, why.cause.text)).collect()
+    }
+
+    #[test]
+    fn the_part_that_decided_is_named_by_where_it_stands() {
+        for (entry, because) in [
+            ("types: [a.*]", &["types: [a.*]"][..]),
+            ("types: [a.*], filter: $.data.a", &["types: [a.*]"]),
+            ("types: ['*'], filter: $.data.b == 1", &["filter: $.data.b == 1"]),
+            ("filter: $.data.a == 1 && $.data.b == 2", &["filter: $.data.b == 2"]),
+            (
+                "filter: { types: ['*'], any: [$.data.b, $.data.c] }",
+                &["filter.any[0]: $.data.b", "filter.any[1]: $.data.c"],
+            ),
+            ("filter: { all: [$.data.a, { not: [$.data.b, $.data.a] }] }", &["filter.all[1].not[1]: $.data.a"]),
+            ("filter: { all: [$.data.a] }", &["filter.all[0]: $.data.a"]),
+            ("filter: $.data.a", &["filter: $.data.a"]),
+        ] {
+            assert_eq!(why(entry, json!({ "a": 1 })), because, "{entry}");
+        }
+    }
+
+    #[test]
+    fn a_routes_own_filter_is_why_no_lane_wants_an_event() {
+        let lanes = ["one", "two"].map(|name| LaneWants { lane: Lane::new("r", name), filter: None, order_by: None });
+        let wants = Wants::new(compile("filter: $.data.a").0, lanes.into());
+        let wishes = wants.explain(&event_of(json!({}))).unwrap();
+        assert!(wishes.iter().all(|wish| !wish.decision.holds && wish.decision.because[0].part == "route.filter"));
+        assert!(wants.explain(&event_of(json!({ "a": 1 }))).unwrap().iter().all(|wish| wish.decision.holds));
+    }
+
+    /// An entry of a filter, at any depth.
+    fn entries() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            prop::sample::select(vec![
+                "$.data.a == 1",
+                "$.data.b",
+                "!$.data.a || $.data.b && $.data.c",
+                "$.data[?@ > 1]"
+            ])
+            .prop_map(|text| format!("\"{text}\"")),
+            prop::sample::select(vec!["{ types: [order.*] }", "{ types: [x, '*.y'] }"]).prop_map(str::to_owned),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            (prop::sample::select(vec!["all", "any", "not"]), prop::collection::vec(inner, 1..4))
+                .prop_map(|(key, inner)| format!("{{ {key}: [{}] }}", inner.join(", ")))
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn what_is_explained_is_what_is_decided(
+            route in entries(), lane in entries(), types in prop::sample::select(vec!["", "types: [order.*], "]),
+            data in prop::collection::hash_map("[abc]", 0..3_i32, 0..3),
+        ) {
+            let filter = |entry: String| compile(&entry).0;
+            let lanes = vec![
+                LaneWants { lane: Lane::new("r", "d"), filter: filter(format!("{types}filter: {lane}")), order_by: None },
+                LaneWants { lane: Lane::new("r", "e"), filter: None, order_by: None },
+            ];
+            let wants = Wants::new(filter(format!("filter: {route}")), lanes);
+            let event = event_of(json!(data));
+            let wanted: Vec<_> = wants.deliveries(&event).unwrap();
+            let wishes = wants.explain(&event).unwrap();
+            let explained = wishes.into_iter().filter(|wish| wish.decision.holds);
+            let explained: Vec<_> = explained.map(|wish| NewDelivery { lane: wish.lane, order_key: wish.order_key }).collect();
+            prop_assert_eq!(format!("{explained:?}"), format!("{wanted:?}"));
+        }
     }
 }

@@ -37,6 +37,8 @@ pub struct Surroundings<'a> {
 /// What a handshake comes to.
 #[derive(Debug)]
 pub struct Handshaken {
+    /// Which of the provider's handshakes it is, from 1.
+    pub number: usize,
     /// What the provider hears.
     pub answer: Answer,
     /// An address that has to be visited before.
@@ -101,15 +103,17 @@ impl Handshakes {
     #[must_use]
     pub fn answer(&self, received: &Received, moment: Moment) -> Option<Handshaken> {
         // The body is parsed only where everything else says that it is one.
-        let may_be =
-            |handshake: &&Handshake| handshake.moment == moment && handshake.conditions.may_hold(&received.scope());
-        let mut likely = self.0.iter().filter(may_be).peekable();
+        let may_be = |(_, handshake): &(usize, &Handshake)| {
+            handshake.moment == moment && handshake.conditions.may_hold(&received.scope())
+        };
+        let mut likely = self.0.iter().enumerate().filter(may_be).peekable();
         likely.peek()?;
         let json: Option<Value> = serde_json::from_slice(&received.body).ok();
         let root = json.as_ref().map(JsonRef::from);
         let scope = RequestScope { json: root, envelope: root, whole: root, ..received.scope() };
-        let handshake = likely.find(|handshake| handshake.conditions.hold(&scope))?;
-        handshake.answer(&Message { path: &received.path, scope }, json.as_ref())
+        let (index, handshake) = likely.find(|(_, handshake)| handshake.conditions.hold(&scope))?;
+        let handshaken = handshake.answer(&Message { path: &received.path, scope }, json.as_ref())?;
+        Some(Handshaken { number: index + 1, ..handshaken })
     }
 }
 
@@ -160,7 +164,7 @@ impl Handshake {
             Some((from, hosts)) => Some(hosts.admit(&message.one(from).ok()??)?),
         };
         let fill = Fill { signature: signature.as_deref(), ..Fill::default() };
-        Some(Handshaken { answer: self.reply.answer(message, json, fill)?, confirm })
+        Some(Handshaken { number: 0, answer: self.reply.answer(message, json, fill)?, confirm })
     }
 }
 

@@ -58,10 +58,10 @@ impl ReplyText {
         }
         if let Some(text) = &self.text {
             answer.set_text(text.text(message, fill)?);
-        } else if let Some(body) = &self.body {
-            if let Some(body) = body.render(message, json.unwrap_or(&Value::Null), fill)? {
-                answer.set_json(&body);
-            }
+        } else if let Some(shape) = &self.body
+            && let Some(body) = shape.render(message, json.unwrap_or(&Value::Null), fill)?
+        {
+            answer.set_json(&body);
         }
         Some(answer)
     }

@@ -21,7 +21,7 @@ pub(super) struct ReplySigner {
 
 #[derive(Debug)]
 enum Key {
-    Mac(MacKey),
+    Mac(Box<MacKey>),
     Private(PrivateKey),
 }
 
@@ -46,7 +46,7 @@ impl ReplySigner {
         let (key, content) = match (&file.hmac, &file.ed25519) {
             (Some(hmac), None) => {
                 let keys = mac_keys(hmac.hash, &hmac.key, first, hmac.place, problems);
-                let key = keys.and_then(|keys| keys.into_iter().next()).map(|(_, key)| Key::Mac(key));
+                let key = keys.and_then(|keys| keys.into_iter().next()).map(|(_, key)| Key::Mac(Box::new(key)));
                 (key, &hmac.content)
             }
             (None, Some(ed25519)) => {

@@ -34,7 +34,7 @@ use serde_json::Value;
 pub use self::compile::{Surroundings, event_id};
 pub use self::fetched::{KeyRequest, Wanted};
 pub use self::rejection::Rejection;
-pub use self::sign::{SignError, Unsigned};
+pub use self::sign::{SignError, Signing, Unsigned};
 pub use self::simulator::{Simulator, Tampering};
 
 use self::credential::Credential;

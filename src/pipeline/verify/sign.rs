@@ -29,14 +29,14 @@ pub struct Unsigned {
 }
 
 /// How a request is signed.
-#[derive(Debug)]
-pub(super) struct Signing<'k> {
+#[derive(Debug, Clone, Copy)]
+pub struct Signing<'k> {
     /// When.
-    pub(super) now: Timestamp,
-    /// With what, where the scheme has public keys.
-    pub(super) private: Option<&'k PrivateKey>,
+    pub now: Timestamp,
+    /// With what, where the scheme has public keys. Where that would be fetched, the verifier is told it.
+    pub private: Option<&'k PrivateKey>,
     /// A bit is off.
-    pub(super) forged: bool,
+    pub forged: bool,
 }
 
 /// A request that cannot be signed.
@@ -150,7 +150,19 @@ impl Verifier {
         self.sign_as(request, &Signing { now, private: None, forged: false })
     }
 
-    pub(super) fn sign_as(&self, request: &mut Unsigned, signing: &Signing<'_>) -> Result<(), SignError> {
+    /// Signs a request in some way.
+    ///
+    /// # Errors
+    /// As [`Self::sign`].
+    pub fn sign_as(&self, request: &mut Unsigned, signing: &Signing<'_>) -> Result<(), SignError> {
+        self.sign_by_scheme(request, signing)?;
+        if let Some(private) = signing.private {
+            self.plant(request, private, signing.now);
+        }
+        Ok(())
+    }
+
+    fn sign_by_scheme(&self, request: &mut Unsigned, signing: &Signing<'_>) -> Result<(), SignError> {
         let first = || {
             let secret = self.first_secret.as_ref().map(|secret: &NamedSecret| secret.value.expose());
             secret.map(|secret| signing.credential(secret)).ok_or(SignError::NoSecret)

@@ -72,6 +72,13 @@ impl Signed {
         if let (Some(file), Some(rule)) = (file.timestamp, &timestamp) {
             problems.extend(unsigned_time(file, rule, &content));
         }
+        if !content.covers_some_of_the_body() && file.body_hash.is_none() {
+            let place = file.content.map_or(context.place, |content| content.place);
+            problems.push(
+                Problem::warning(place, "the signature does not cover the body: who sees one request can send others")
+                    .expected("`{body}` in `content`, if the provider signs it"),
+            );
+        }
         Some(Self { keys: keys?, signature, timestamp, content, body_hash: body_hash?, each: each? })
     }
 

@@ -4,6 +4,7 @@
 //! Signing is done by the description that verifies ([`Verifier::sign`]), so there is no second one that could differ. What
 //! is made up here is the secret, and for public keys the private one that only the provider has.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -71,6 +72,38 @@ impl Simulator {
         Self::with(auth, Secret::new(secret.to_owned()), private, surroundings, problems)
     }
 
+    /// Plays the sender in place of the one whose key only it has: by the names of a route's secrets, or with them where
+    /// they are no keys. `None` where the route's secrets are all that it takes.
+    pub fn in_place_of(
+        auth: &At<file::Auth>,
+        secrets: &[At<NamedSecret>],
+        surroundings: Surroundings<'_>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let MadeUp { secret, private } = MadeUp::of(&auth.value, "played")?;
+        private.as_ref()?;
+        let keys_are_elsewhere = match &auth.value {
+            file::Auth::Rsa(rsa) => rsa.certificate.is_some(),
+            file::Auth::Jwt(jwt) => jwt.keys.is_some(),
+            file::Auth::Sns(_) => true,
+            _ => false,
+        };
+        let verifier = match secrets.first().filter(|_| !keys_are_elsewhere) {
+            Some(first) => {
+                let secret = NamedSecret::new(Arc::clone(&first.value.name), secret);
+                Verifier::compile(auth, &[At::new(secret, first.place)], surroundings, problems)
+            }
+            None => Verifier::compile(auth, secrets, surroundings, problems),
+        };
+        Some(Self { verifier: verifier?, private })
+    }
+
+    /// Takes it apart.
+    #[must_use]
+    pub fn into_parts(self) -> (Verifier, Option<PrivateKey>) {
+        (self.verifier, self.private)
+    }
+
     fn with(
         auth: &At<file::Auth>,
         secret: Secret,
@@ -102,11 +135,7 @@ impl Simulator {
     }
 
     fn sign_as(&self, request: &mut Unsigned, signing: &Signing<'_>) -> Result<(), SignError> {
-        self.verifier.sign_as(request, signing)?;
-        if let Some(private) = &self.private {
-            self.verifier.plant(request, private, signing.now);
-        }
-        Ok(())
+        self.verifier.sign_as(request, signing)
     }
 
     /// Signs a request, and does something to it. `other` plays another sender. `false` where that cannot be done to a
@@ -167,7 +196,7 @@ impl Verifier {
     }
 
     /// Makes a key known that would be fetched for this request.
-    fn plant(&self, request: &Unsigned, private: &PrivateKey, now: Timestamp) {
+    pub(super) fn plant(&self, request: &Unsigned, private: &PrivateKey, now: Timestamp) {
         let json = serde_json::from_slice(&request.body).ok();
         let message = request.message(json.as_ref());
         if let Some(source) = self.scheme.source() {

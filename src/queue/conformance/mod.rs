@@ -15,6 +15,7 @@ mod counting;
 mod ending;
 mod keeping;
 mod leasing;
+mod noting;
 mod ordering;
 pub mod sample;
 
@@ -107,6 +108,8 @@ pub const CASES: &[Case] = cases![
     controlling::a_job_replays_what_it_means_and_nothing_that_died_later,
     controlling::a_job_can_be_stopped_and_goes_on_after_a_crash,
     controlling::an_old_lease_does_not_end_a_replayed_delivery,
+    noting::what_was_noted_is_there_after_a_crash,
+    noting::a_closed_home_notes_nothing,
 ];
 
 /// How many deliveries wait in a lane: pending and dead.

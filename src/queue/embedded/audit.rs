@@ -6,14 +6,28 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::queue_error;
+use super::files::Directory;
 use super::packs::{self, Share};
-use super::schema;
 use super::tables::{BLOCKED, NO_DELIVERY};
+use super::{Embedded, journal, schema};
 use crate::model::Lane;
 use crate::queue::{Audit, Found, Ledger, QueueError};
 
+impl Embedded {
+    /// Audits the home in a directory that no gateway has open, once what is in its journal is in the tables.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::InUse`] where one has: ask that one. [`QueueError::Store`] where it cannot be read.
+    pub fn audit_stopped(directory: &Path) -> Result<Audit, QueueError> {
+        let claimed = Directory::claim_existing(directory)?;
+        journal::recover_stopped(&claimed);
+        stopped(&claimed.database())
+    }
+}
+
 /// Audits a store that no gateway has open. It is not changed.
-pub(super) fn stopped(path: &Path) -> Result<Audit, QueueError> {
+fn stopped(path: &Path) -> Result<Audit, QueueError> {
     // Not read-only: after a crash the log has to be taken into account, for which SQLite makes its index anew.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| queue_error(&error))?;

@@ -329,10 +329,10 @@ mod tests {
             evidence: Evidence { reading: Reading::Form, ..Evidence::default() },
             ..request.clone()
         };
-        let append = AppendEntry { request: RequestEntry::of(&form), accepted_at: 77, events: Vec::new() };
-        let record = encode(&Entry::Append(append), Vec::new()).unwrap();
-        let Some((_, Entry::Append(append))) = decode(&record).unwrap().pop() else { panic!("{record:?}") };
-        assert!(append.request.to_request() == form, "a request whose body is no JSON");
+        let entry = AppendEntry { request: RequestEntry::of(&form), accepted_at: 77, events: Vec::new() };
+        let written = encode(&Entry::Append(entry), Vec::new()).unwrap();
+        let Some((_, Entry::Append(entry))) = decode(&written).unwrap().pop() else { panic!("{written:?}") };
+        assert!(entry.request.to_request() == form, "a request whose body is no JSON");
         assert!(again == request, "the request");
         let event_again = append.events[0].to_event(&Arc::new(again));
         assert_eq!(event_again.attributes(), event.attributes());

@@ -106,6 +106,7 @@ impl Queue for Embedded {
             self.door.close()?;
             // First the readers: the last connection to close empties the log.
             self.readers.close().await;
+            drop(self.noting.lock().await);
             let (reply, answer) = oneshot::channel();
             self.commands.send(Command::Close(reply)).map_err(|_| QueueError::Closed)?;
             let closed = answer.await.unwrap_or(Err(QueueError::Closed));

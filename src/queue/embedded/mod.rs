@@ -10,6 +10,7 @@
 //! | `journal`, `journal-2` | what is acknowledged and not in the database yet, see *The journal* |
 //! | `reserve` | nothing: it keeps room, see *No room* |
 //! | `head` | how many deliveries were ever accepted, see *After a crash* |
+//! | `uses` | when secrets were last used, see the module `notes` |
 //! | `queue.db.damaged` | nothing: it asks the next start for a salvage |
 //! | `queue.db.salvage` | a database being rebuilt from a damaged one; only while starting |
 //! | `queue.db.corrupt-<ms>` | a damaged database that was set aside, with its log; never read again, never deleted |
@@ -177,6 +178,7 @@ mod lane_change;
 mod line;
 mod mend;
 mod metrics;
+mod notes;
 mod options;
 mod order;
 mod packs;
@@ -203,7 +205,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::{Audit, Lease, QueueError, Settled};
+use super::{Lease, QueueError, Settled};
 use crate::model::Clock;
 
 pub use self::options::Options;
@@ -238,6 +240,7 @@ pub struct Embedded {
     readers: Readers,
     commands: mpsc::Sender<Command>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    noting: Arc<tokio::sync::Mutex<()>>,
 }
 
 // === impl Embedded ===
@@ -308,18 +311,8 @@ impl Embedded {
             readers,
             commands,
             writer: Mutex::new(Some(thread)),
+            noting: Arc::default(),
         }))
-    }
-
-    /// Audits the home in a directory that no gateway has open, once what is in its journal is in the tables.
-    ///
-    /// # Errors
-    ///
-    /// [`QueueError::InUse`] where one has: ask that one. [`QueueError::Store`] where it cannot be read.
-    pub fn audit_stopped(directory: &Path) -> Result<Audit, QueueError> {
-        let claimed = Directory::claim_existing(directory)?;
-        journal::recover_stopped(&claimed);
-        audit::stopped(&claimed.database())
     }
 
     /// Registers the home's own metrics: commits, how long they take, how many commands each holds.

@@ -85,7 +85,7 @@ impl Bench for Home {
             self.hold_still(false).await;
             let image = scratch();
             // The journal first: what goes to the tables meanwhile is then there.
-            for name in ["journal", "journal-2", "queue.db", "queue.db-wal"] {
+            for name in ["journal", "journal-2", "queue.db", "queue.db-wal", "uses"] {
                 let from = self.directory.path().join(name);
                 if from.exists() {
                     std::fs::copy(from, image.path().join(name)).unwrap();

@@ -170,6 +170,16 @@ impl Content {
         self.0.iter().any(|part| matches!(part, Part::Body | Part::FormSorted))
     }
 
+    /// Whether anything of the body is covered.
+    #[must_use]
+    pub fn covers_some_of_the_body(&self) -> bool {
+        self.0.iter().any(|part| match part {
+            Part::Body | Part::FormSorted | Part::Crc32 | Part::Json(_) => true,
+            Part::Field(selector) => selector.reads_body(),
+            _ => false,
+        })
+    }
+
     /// Whether the body of this request is covered by its fields.
     #[must_use]
     pub fn covers_form_of(&self, message: &Message<'_>) -> bool {

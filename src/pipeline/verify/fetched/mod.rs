@@ -142,6 +142,8 @@ impl Source {
 
     /// The key of this name.
     pub(super) fn key_of(&self, id: &str) -> Result<Arc<FetchedKey>, Rejection> {
+        // What would never be asked for is refused for what it is.
+        self.directory.request(id)?;
         self.store.get(id)
     }
 

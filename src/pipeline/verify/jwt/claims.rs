@@ -104,9 +104,8 @@ impl Claims {
                 return Err(Rejection::TooFarAhead);
             }
         }
-        match &self.body_hash {
-            Some(hash) => hash.check(claims, body)?,
-            None => {}
+        if let Some(hash) = &self.body_hash {
+            hash.check(claims, body)?;
         }
         Ok(iat.or(nbf))
     }

@@ -2,10 +2,12 @@
 
 mod compile;
 mod credentials;
+mod fetched;
 mod hmac;
 mod jwt;
 mod keys;
 mod round_trip;
+mod schemes;
 
 use std::time::Duration;
 

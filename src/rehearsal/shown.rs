@@ -1,0 +1,128 @@
+//! What is shown of an answer, a body and a request. Credentials are masked unless a person asks for them.
+
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderValue};
+use serde::{Serialize, Serializer};
+use url::Url;
+
+use crate::pipeline::Told;
+use crate::pipeline::deliver::Outbound;
+
+/// Whether credentials are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sight {
+    /// As `***`.
+    #[default]
+    Masked,
+    /// As they are: only for a person who asked for it.
+    Plain,
+}
+
+/// What the provider would hear.
+#[derive(Debug, Clone, Serialize)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The header fields.
+    pub headers: Fields,
+    /// The body.
+    pub body: Body,
+}
+
+/// The request of a first attempt, to the byte.
+#[derive(Debug, Clone, Serialize)]
+pub struct Sent {
+    /// The method.
+    pub method: String,
+    /// The URL.
+    pub url: String,
+    /// The header fields, by name.
+    pub headers: Fields,
+    /// The body.
+    pub body: Body,
+}
+
+/// Header fields by name. One that stands several times is several entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Fields(pub Vec<(String, String)>);
+
+/// A body: text, or bytes that are none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Body(pub Bytes);
+
+const MASK: &str = "***";
+
+// === impl Answer ===
+
+impl From<Told> for Answer {
+    fn from(told: Told) -> Self {
+        Self { status: told.status, headers: Fields::of(&told.headers, Sight::Plain), body: Body(told.body) }
+    }
+}
+
+// === impl Sent ===
+
+impl Sent {
+    pub(super) fn of(outbound: Outbound, sight: Sight) -> Self {
+        let url = match sight {
+            Sight::Masked => outbound.masked_url(),
+            Sight::Plain => Url::as_str(&outbound.url).to_owned(),
+        };
+        let headers = Fields::of(&outbound.wire_headers(), sight);
+        Self { method: outbound.method.to_string(), url, headers, body: Body(outbound.body) }
+    }
+}
+
+// === impl Fields ===
+
+impl Fields {
+    fn of(headers: &HeaderMap, sight: Sight) -> Self {
+        let mut fields: Vec<(String, String)> =
+            headers.iter().map(|(name, value)| (name.as_str().to_owned(), shown(value, sight))).collect();
+        fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Self(fields)
+    }
+
+    /// The first value under `name`, which is compared without regard to case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Of a credential the scheme before it is shown (RFC 9110, section 11.4): it is not secret, and what is often wrong.
+fn shown(value: &HeaderValue, sight: Sight) -> String {
+    let text = String::from_utf8_lossy(value.as_bytes());
+    if !value.is_sensitive() || sight == Sight::Plain {
+        return text.into_owned();
+    }
+    match text.split_once(' ') {
+        Some((scheme @ ("Bearer" | "Basic"), _)) => format!("{scheme} {MASK}"),
+        _ => MASK.to_owned(),
+    }
+}
+
+// === impl Body ===
+
+impl Body {
+    /// The body as text, where it is text.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+}
+
+/// Text as it is; other bytes as `{ "base64": ... }`.
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use base64::Engine as _;
+        use serde::ser::SerializeMap as _;
+
+        if let Some(text) = self.text() {
+            return serializer.serialize_str(text);
+        }
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("base64", &base64::engine::general_purpose::STANDARD.encode(&self.0))?;
+        map.end()
+    }
+}
