@@ -41,7 +41,8 @@ const HASHES: [(usize, HashFunction); 3] =
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reading {
     list: ListForm,
-    prefix: &'static str,
+    /// None is the described one where that is none of the list above.
+    prefix: Option<&'static str>,
     encoding: Encoding,
     hash: Option<HashFunction>,
 }
@@ -79,14 +80,13 @@ pub(super) fn elsewhere_in(trial: &Trial, places: &[String]) -> Vec<Mutation> {
     for place in places.iter().filter(|place| !known(place)) {
         let moved = Rc::new(moved(place, &described));
         for text in texts(trial, place) {
-            let mut readings = readings(trial, &text);
-            readings.push(Reading::described(trial));
-            for reading in readings {
-                let (place, reading) = (place.clone(), reading.mutation(trial));
-                let changes = std::iter::once((*moved).clone()).chain(reading.changes.iter().cloned()).collect();
+            let readings = readings(trial, &text).into_iter().map(|reading| Some(reading.mutation(trial)));
+            for reading in readings.chain([None]) {
+                let place = place.clone();
+                let read = reading.iter().flat_map(|reading| reading.changes.iter().cloned());
+                let changes = std::iter::once((*moved).clone()).chain(read).collect();
                 mutations.push(Mutation::several(changes, move |trial| {
-                    let moved = trial.set_place(&place);
-                    moved && (reading.changes.is_empty() || reading.apply(trial))
+                    trial.set_place(&place) && reading.as_ref().is_none_or(|reading| reading.apply(trial))
                 }));
             }
         }
@@ -140,24 +140,17 @@ fn texts(trial: &Trial, place: &str) -> Vec<String> {
     }
 }
 
-/// In which ways a text can be read that are not the described one, those first that differ least.
+/// In which ways a text can be read that are not the described one.
 fn readings(trial: &Trial, text: &str) -> Vec<Reading> {
     let Some(signature) = trial.signature() else { return Vec::new() };
     let described = Reading::described(trial);
-    let keyed = LISTS.into_iter().flat_map(|(separator, pair)| {
-        KEYS.iter().filter_map(move |key| {
-            let item = text.split(separator).find_map(|item: &str| item.strip_prefix(key)?.strip_prefix(pair))?;
-            Some((ListForm::Keyed(separator, pair, key), item))
-        })
-    });
-    let whole = if signature.list.is_some() { ListForm::Whole } else { ListForm::Described };
-    let mut items: Vec<(ListForm, &str)> = vec![(whole, text)];
-    items.extend(keyed);
+    let own = signature.prefix.as_deref().filter(|_| described.prefix.is_none());
     let mut readings = Vec::new();
-    for (list, item) in items {
-        let prefixes = PREFIXES.iter().copied().filter(|prefix| item.starts_with(prefix));
-        for prefix in std::iter::once("").chain(prefixes) {
-            let digits = item.strip_prefix(prefix).unwrap_or(item);
+    for (list, item) in items(signature.list.as_ref(), text) {
+        let known = PREFIXES.iter().copied().filter(|prefix| item.starts_with(prefix));
+        let own = own.filter(|own| item.starts_with(own)).map(|own| (None, own));
+        for (prefix, text) in std::iter::once("").chain(known).map(|prefix| (Some(prefix), prefix)).chain(own) {
+            let digits = item.strip_prefix(text).unwrap_or(item);
             readings.extend(
                 ENCODINGS
                     .iter()
@@ -168,6 +161,33 @@ fn readings(trial: &Trial, text: &str) -> Vec<Reading> {
     }
     readings.retain(|reading| *reading != described);
     readings
+}
+
+/// What of a text can be a signature, and in which list it stands.
+fn items<'t>(described: Option<&At<SignatureList>>, text: &'t str) -> Vec<(ListForm, &'t str)> {
+    let whole = if described.is_some() { ListForm::Whole } else { ListForm::Described };
+    let mut items = vec![(whole, text)];
+    if let Some(list) = described {
+        let value = |item: &'t str| match (&list.pair, &list.key) {
+            (Some(pair), Some(key)) => item.strip_prefix(key.as_str())?.strip_prefix(pair.as_str()),
+            _ => Some(item),
+        };
+        let listed = text.split(list.separator.as_str()).filter_map(value);
+        items.extend(listed.map(|item| (ListForm::Described, item)));
+    }
+    let is = |given: Option<&At<String>>, text: &str| given.is_some_and(|given| given.value == text);
+    for (separator, pair) in LISTS {
+        let keys = KEYS.into_iter().filter(|key| {
+            !described.is_some_and(|list| {
+                list.separator.value == separator && is(list.pair.as_ref(), pair) && is(list.key.as_ref(), key)
+            })
+        });
+        items.extend(keys.filter_map(|key| {
+            let item = text.split(separator).find_map(|item| item.strip_prefix(key)?.strip_prefix(pair))?;
+            Some((ListForm::Keyed(separator, pair, key), item))
+        }));
+    }
+    items
 }
 
 /// The hash that digits in an encoding can be of; of a public key's signature nothing is known.
@@ -197,8 +217,7 @@ impl Reading {
         let encoding = signature.and_then(|signature| signature.encoding.as_ref()).map(|encoding| encoding.value);
         Self {
             list: ListForm::Described,
-            // Another prefix than those is told as a difference, which it is.
-            prefix: PREFIXES.into_iter().find(|known| *known == prefix).unwrap_or_default(),
+            prefix: std::iter::once("").chain(PREFIXES).find(|known| *known == prefix),
             encoding: encoding.unwrap_or(Encoding::Hex),
             hash: trial.hash(),
         }
@@ -210,9 +229,9 @@ impl Reading {
             if let (Some(hash), Some(place)) = (self.hash, trial.hash_mut()) {
                 *place = hash;
             }
-            let Some(signature) = trial.signature_mut() else { return self == described };
-            if self.prefix != described.prefix {
-                signature.prefix = Some(self.prefix.to_owned());
+            let Some(signature) = trial.signature_mut() else { return false };
+            if let Some(prefix) = self.prefix {
+                signature.prefix = Some(prefix.to_owned());
             }
             signature.encoding = Some(At::nowhere(self.encoding));
             match self.list {
@@ -241,15 +260,15 @@ impl Reading {
                 "the signature stands alone, and the description has a list: leave `list` out",
             ));
         }
-        if self.prefix != described.prefix {
-            changes.push(Change::new(
-                "signature_prefix",
-                if self.prefix.is_empty() {
-                    "nothing stands before the signature, and the description has a prefix: leave `prefix` out".to_owned()
-                } else {
-                    format!("before the signature stands `{}`, and the description has another prefix or none: say `prefix: \"{0}\"`", self.prefix)
-                },
-            ));
+        if let Some(prefix) = self.prefix.filter(|prefix| Some(*prefix) != described.prefix) {
+            let words = if prefix.is_empty() {
+                "nothing stands before the signature, and the description has a prefix: leave `prefix` out".to_owned()
+            } else {
+                format!(
+                    "before the signature stands `{prefix}`, and the description has another prefix or none: say `prefix: \"{prefix}\"`"
+                )
+            };
+            changes.push(Change::new("signature_prefix", words));
         }
         if self.encoding != described.encoding {
             let (is, was) = (encoding_name(self.encoding), encoding_name(described.encoding));

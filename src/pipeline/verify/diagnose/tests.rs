@@ -374,6 +374,18 @@ fn a_signature_that_is_written_or_put_otherwise() {
         },
     ];
     wrongs.iter().for_each(Wrong::check);
+    let own = "hmac: { hash: sha256, signature: { from: \"header:X-Signature\", prefix: \"acme \" } }";
+    let without: Sender = |trial| trial.signature_mut().unwrap().prefix = None;
+    let base64: Sender = |trial| trial.signature_mut().unwrap().encoding = Some(At::nowhere(Encoding::Base64));
+    let sha512: Sender = |trial| *trial.hash_mut().unwrap() = HashFunction::Sha512;
+    for (scheme, sender, found) in [
+        (own, without, &["signature_prefix"]),
+        (own, base64, &["signature_encoding"]),
+        (LIST, base64, &["signature_encoding"]),
+        (LIST, sha512, &["signature_hash"]),
+    ] {
+        Wrong { scheme, sender, way: untouched, found }.check();
+    }
 }
 
 #[test]
