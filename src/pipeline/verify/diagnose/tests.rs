@@ -710,3 +710,65 @@ proptest! {
         assert_silent(&diagnosis, hidden.iter().map(Vec::as_slice));
     }
 }
+
+/// The sample of a provider as it signs it, and what it is judged by.
+fn played(name: &'static str) -> Vec<(Case, Unsigned, Timestamp)> {
+    let provider = providers::builtin(name).unwrap();
+    let samples = providers::samples(name).unwrap().unwrap();
+    let mut roles: Vec<_> = samples.roles.iter().map(|(name, secret)| named(name, secret)).collect();
+    roles.extend([named("client_id", "an id"), named("secret", "of the account")]);
+    let id = crate::pipeline::verify::event_id(Some(provider));
+    let surroundings = Surroundings { id: &id, public_url: Some("https://hooks.example.com"), roles: &roles };
+    let mut problems = Problems::new();
+    let simulator = match &samples.secret {
+        Some(secret) => Simulator::with_secret(&provider.auth, secret, surroundings, &mut problems),
+        None => Simulator::new(&provider.auth, surroundings, "ours", &mut problems),
+    };
+    let simulator = simulator.unwrap();
+    let secrets = simulator.verifier().first_secret.iter().map(|secret| named("main", secret.value.expose())).collect();
+    let case = Case {
+        auth: provider.auth.clone(),
+        secrets,
+        roles: roles.clone(),
+        id: id.clone(),
+        public_url: Some("https://hooks.example.com".to_owned()),
+        key: simulator.private.as_ref().map(|key| key.public_pem().into()),
+        provider: Some(name.to_owned()),
+    };
+    let now = samples.now.unwrap_or(NOW);
+    let signed = samples.samples.iter().map(|sample| {
+        let mut request = request(sample.body.clone());
+        request.headers.clear();
+        for (name, value) in &sample.headers {
+            header(&mut request, name, value);
+        }
+        request.method = sample.method.parse().unwrap();
+        request.query = sample.query.as_str().into();
+        request.path_params.clone_from(&sample.path_params);
+        simulator.sign(&mut request, now).unwrap_or_else(|why| panic!("{name}: {why}"));
+        (case.clone(), request, now)
+    });
+    signed.collect()
+}
+
+#[test]
+fn what_every_provider_sends_is_verified_and_found_again_where_an_editor_added_a_newline() {
+    for name in providers::names() {
+        for (case, request, now) in played(name) {
+            let diagnosis = diagnose(case.clone(), request.clone(), now);
+            assert!(matches!(diagnosis.verdict, Verdict::Verified { .. }), "{name}: {diagnosis:?}");
+            let mut edited = request.clone();
+            edited.body = [&request.body[..], b"\n"].concat().into();
+            let diagnosis = diagnose(case.clone(), edited, now);
+            let covers = !matches!(diagnosis.verdict, Verdict::Verified { .. });
+            assert!(!covers || ids(&diagnosis) == ["body_newline_added"], "{name}: {diagnosis:?}");
+            let mut wrapped = case.clone();
+            for secret in &mut wrapped.secrets {
+                *secret = named("main", &format!("\"{}\"\n", secret.value.value.expose()));
+            }
+            let diagnosis = diagnose(wrapped, request, now);
+            let right = diagnosis.near_miss.iter().all(|change| change.id.starts_with("secret_"));
+            assert!(right && (!diagnosis.near_miss.is_empty() || case.secrets.is_empty()), "{name}: {diagnosis:#?}");
+        }
+    }
+}
