@@ -45,6 +45,7 @@
 //! - What happens is counted in the commit in which it happens: nothing can go missing and the sums still come out.
 //! - The configuration in force is one immutable value. A reload builds the next one whole, then swaps.
 //! - No secret and no payload is in a log line, a metric or an error.
+//! - What a mask finds is shown to nobody who looks at what is stored, and delivered as it came.
 //! - Time, dice and the network are passed in.
 //!
 //! # What is deliberately absent

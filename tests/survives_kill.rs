@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use support::load::{self, Sent, assert_arrived, event};
-use support::{Answer, Destination, Gateway, Load, http};
+use support::{Answer, Destination, Gateway, Load, http, sign};
 
 /// Events that are acknowledged before the kill, at least.
 const ACKNOWLEDGED_FIRST: usize = 60;
@@ -108,6 +108,32 @@ routes:
     assert_eq!(gateway.metric("hookswitch_dead_letters", &[]), 0.0);
 }
 
+/// A form is longer as JSON than it came.
+#[test]
+fn a_form_arrives_after_a_kill_and_can_be_looked_at() {
+    let destination = Destination::start();
+    destination.answer_next([Answer::Status(500)]);
+    let mut gateway = Gateway::start(&format!(
+        "
+providers: {{ own: {{ auth: none, event: {{ body: form, type: $.kind, id: $.id }} }} }}
+destinations:
+  crm: {{ url: '{}', retry: {{ initial: 1s, max: 1s }} }}
+routes:
+  - {{ name: in, path: /in, provider: own, deliver: [{{ to: crm }}] }}
+",
+        destination.url("/crm")
+    ));
+    let headers = sign::headers(&[("Content-Type", "application/x-www-form-urlencoded")]);
+    assert_eq!(gateway.post("/in", &headers, b"kind=t&id=1&n=2").status, 202);
+    destination.wait_for(1);
+    gateway.kill9();
+    gateway.restart();
+    assert_eq!(destination.wait_for(2)[1].json()["data"], json!({ "kind": "t", "id": "1", "n": "2" }));
+    gateway.wait_until_drained();
+    assert_eq!(gateway.read("/events/1")["events"][0]["type"], "t");
+    assert_eq!(gateway.run(&["events", "show", "1", "--body"]).printed(), "kind=t&id=1&n=2");
+}
+
 #[test]
 fn a_batch_is_kept_whole_or_not_at_all() {
     let destination = Destination::start();
@@ -188,7 +214,7 @@ fn mixed(round: u64, sender: usize, number: usize) -> Sent {
             let ids: Vec<String> = (0..5).map(|part| format!("{}-{part}", id(number))).collect();
             let one = |id: &String| json!({ "specversion": "1.0", "id": id, "source": "/s", "type": "t" });
             let body = json!(ids.iter().map(one).collect::<Vec<_>>()).to_string().into_bytes();
-            let headers = support::sign::headers(&[("Content-Type", "application/cloudevents-batch+json")]);
+            let headers = sign::headers(&[("Content-Type", "application/cloudevents-batch+json")]);
             Sent { path: "/in".to_owned(), headers, body, ids }
         }
     }

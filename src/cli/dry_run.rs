@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::Args;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method};
+use http::Method;
+use http::header::{HeaderName, HeaderValue};
 
 use super::capture::{self, CaptureError, Captured, Form, Target};
 use super::{ConfigFile, Exit, Format, print, rehearsed, say};
@@ -31,7 +31,7 @@ pub(super) struct Try {
     #[arg(long, value_name = "PATH", value_parser = target)]
     path: Option<Target>,
     /// A header field of the request, in place of those of that name in the file. May be given several times.
-    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = header)]
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = capture::header)]
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The method. [default: that of the file, else POST]
     #[arg(long, value_name = "METHOD")]
@@ -126,7 +126,7 @@ impl Try {
             (None, Some(_)) => Target { path: String::new(), query: String::new() },
             (None, None) => return Err(TryError::NoTarget),
         };
-        put(&mut headers, self.headers, is_bare);
+        capture::put(&mut headers, self.headers, is_bare);
         Ok(Unsigned {
             method: self.method.unwrap_or(method),
             path: path.into(),
@@ -136,23 +136,6 @@ impl Try {
             body: Bytes::clone(&body),
         })
     }
-}
-
-/// Sets fields in place of those of the same names. A bare body is JSON where nothing else is said.
-fn put(headers: &mut HeaderMap, given: Vec<(HeaderName, HeaderValue)>, is_bare: bool) {
-    for (name, _) in &given {
-        headers.remove(name);
-    }
-    for (name, value) in given {
-        headers.append(name, value);
-    }
-    if is_bare {
-        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-    }
-}
-
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    capture::field(text.as_bytes()).ok_or_else(|| "a header is written as `Name: value`".to_owned())
 }
 
 fn target(text: &str) -> Result<Target, String> {

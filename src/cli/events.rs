@@ -3,12 +3,12 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
-use super::Exit;
 use super::bulk::replayed_line;
 use super::deliveries::attempt_text;
 use super::listing::{Filters, List, Output, Printed, State, document, list};
 use super::remote::{Remote, RemoteError, Which, ask};
 use super::table::{Column, at, time_at};
+use super::{Exit, say};
 
 /// Looks at events, and has them delivered again.
 #[derive(Debug, Args)]
@@ -35,7 +35,8 @@ enum What {
     Show {
         #[command(flatten)]
         event: Event,
-        /// Print the exact bytes that were received instead, and nothing else.
+        /// Print the exact bytes that were received instead, and nothing else; where the configuration masks anything of
+        /// the event, what is not masked of it, as JSON.
         #[arg(long)]
         body: bool,
         #[command(flatten)]
@@ -100,7 +101,12 @@ impl Events {
 async fn body(remote: &Remote, event: &Event) -> Result<Exit, RemoteError> {
     use std::io::Write;
     let query: Vec<_> = event.number.map(|number| ("number", number.to_string())).into_iter().collect();
-    let bytes = remote.bytes(&["events", &event.id, "body"], &query).await?;
+    let (headers, bytes) = remote.bytes(&["events", &event.id, "body"], &query).await?;
+    if headers.contains_key("hookswitch-masked") {
+        say(
+            "hookswitch: the configuration masks a part of it: this is the event's document, and not what was received",
+        );
+    }
     let mut stdout = std::io::stdout().lock();
     let written = stdout.write_all(&bytes).and_then(|()| stdout.flush());
     Ok(if written.is_ok() { Exit::Done } else { Exit::Failed })

@@ -28,13 +28,17 @@ enum What {
     /// Let a key go on: with the dead letter that it waits behind, or without it.
     Release {
         /// The key.
-        key: String,
+        #[arg(required_unless_present = "behind", requires_all = ["route", "delivery"])]
+        key: Option<String>,
         /// Its route.
         #[arg(long, value_name = "NAME")]
-        route: String,
+        route: Option<String>,
         /// Its delivery in the route.
         #[arg(long, value_name = "NAME")]
-        delivery: String,
+        delivery: Option<String>,
+        /// Instead of these: the dead letter that the key waits behind. A key that is masked has no other name.
+        #[arg(long, value_name = "ID", conflicts_with_all = ["key", "route", "delivery"])]
+        behind: Option<String>,
         /// Make the dead letter first. Without this the others go on, and it stays where it is.
         #[arg(long)]
         replay: bool,
@@ -59,10 +63,10 @@ impl Keys {
                 let keys = List { path: "keys", key: "keys", columns: &COLUMNS };
                 list(remote, &keys, Vec::new(), &printed).await
             }
-            What::Release { key, route, delivery, replay, output } => {
+            What::Release { key, route, delivery, behind, replay, output } => {
                 let mut body = Map::new();
-                for (name, value) in [("route", route), ("delivery", delivery), ("key", key)] {
-                    body.insert(name.to_owned(), Value::from(value));
+                for (name, value) in [("route", route), ("delivery", delivery), ("key", key), ("behind", behind)] {
+                    body.extend(value.map(|value| (name.to_owned(), Value::from(value))));
                 }
                 body.insert("replay".to_owned(), Value::from(replay));
                 let released = remote.post(&["keys", "release"], body).await?;

@@ -22,6 +22,7 @@ mod remote;
 mod run;
 mod schema;
 mod secrets;
+mod send;
 mod serve;
 mod table;
 mod test;
@@ -54,6 +55,8 @@ enum Command {
     Check(check::Check),
     /// Say what the gateway would do with a request, and why: nothing is sent and nothing is kept. Exit code 0, 1 or 2.
     Try(dry_run::Try),
+    /// Sign a request as its provider would and post it, rightly or tampered with. Exit code 0, 1 or 2.
+    Send(send::Send),
     /// Run tests of a configuration: requests, and what is to come of them. Exit code 0, 1 or 2.
     Test(test::Test),
     /// Say whether a captured request is verified, and if not, what nearly matched. Exit code 0, 1 or 2.
@@ -134,6 +137,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
         Command::Try(dry_run) => dry_run.run(),
+        Command::Send(send) => send.run(),
         Command::Test(test) => test.run(),
         Command::Verify(verify) => verify.run(),
         Command::Providers(providers) => providers.run(),

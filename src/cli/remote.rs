@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use http::header::CONTENT_TYPE;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Map, Value};
@@ -134,11 +134,15 @@ impl Remote {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        json(&self.send(self.client.get(url)).await?)
+        json(&self.send(self.client.get(url)).await?.1)
     }
 
-    /// Reads bytes as they are.
-    pub(super) async fn bytes(&self, path: &[&str], query: &[(&str, String)]) -> Result<Vec<u8>, RemoteError> {
+    /// Reads bytes as they are, with the header fields of the answer.
+    pub(super) async fn bytes(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<(HeaderMap, Vec<u8>), RemoteError> {
         let mut url = self.url(path)?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -150,7 +154,7 @@ impl Remote {
     pub(super) async fn post(&self, path: &[&str], body: Map<String, Value>) -> Result<Value, RemoteError> {
         let request = self.client.request(Method::POST, self.url(path)?);
         let request = request.header(CONTENT_TYPE, "application/json").body(Value::Object(body).to_string());
-        json(&self.send(request).await?)
+        json(&self.send(request).await?.1)
     }
 
     /// Removes a resource.
@@ -170,15 +174,15 @@ impl Remote {
         Ok(url)
     }
 
-    async fn send(&self, mut request: RequestBuilder) -> Result<Vec<u8>, RemoteError> {
+    async fn send(&self, mut request: RequestBuilder) -> Result<(HeaderMap, Vec<u8>), RemoteError> {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.expose());
         }
         let response = request.send().await.map_err(|error| self.broken(&error))?;
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         let body = self.read(response).await?;
         if status.is_success() {
-            return Ok(body);
+            return Ok((headers, body));
         }
         let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
         let detail = problem.get("detail").and_then(Value::as_str);

@@ -20,6 +20,7 @@
 //! | `selector`, `choices` | how a value is taken from a request, and what if it is not there |
 //! | `needs`, `pruned` | which parts of a document expressions look at, and a reader that keeps only those |
 //! | `view` | an event's document, as far as it is needed |
+//! | `mask` | what of an event's document is shown to nobody |
 //! | `nearest` | "did you mean" |
 //!
 //! Deliberately absent: patterns (`match`, `search`) that come from the payload, functions that RFC 9535
@@ -34,6 +35,7 @@ mod explain;
 mod holes;
 mod json;
 mod jsonpath;
+mod mask;
 mod nearest;
 mod needs;
 mod predicate;
@@ -48,6 +50,7 @@ pub use choices::Choices;
 pub use error::{EvalError, ExprError, RenderError};
 pub use explain::{Cause, Explanation, Seen};
 pub use json::JsonRef;
+pub use mask::{HIDDEN, Mask, MaskError, hides_part};
 pub use needs::Pruned;
 pub use predicate::Predicate;
 pub use query::{Found, Query, Step};

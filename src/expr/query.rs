@@ -104,7 +104,10 @@ impl Query {
     /// # Errors
     /// Where the evaluation visits too many nodes.
     pub fn locate<'v>(&self, root: &'v Value) -> Result<Vec<Found<'v>>, EvalError> {
-        let budget = &mut Budget::for_evaluation();
+        self.locate_within(root, &mut Budget::for_evaluation())
+    }
+
+    pub(super) fn locate_within<'v>(&self, root: &'v Value, budget: &mut Budget) -> Result<Vec<Found<'v>>, EvalError> {
         let located = jsonpath::nodes(&self.path, Located::root(root.into()), root.into(), budget)?;
         located
             .into_iter()

@@ -57,6 +57,22 @@ const DATA_CONTENT_TYPE: &str = "application/json";
 // === impl Event ===
 
 impl Event {
+    /// The members that the [document](Self::document) of an event may have.
+    pub const MEMBERS: [&str; 12] = [
+        "id",
+        "source",
+        "type",
+        "subject",
+        "time",
+        "datacontenttype",
+        "data",
+        "provider",
+        "route",
+        "headers",
+        "query",
+        "path",
+    ];
+
     /// Puts an event together.
     ///
     /// `data` is where in the request's [document](Request::document) the event's data stands, `value` the same bytes

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::*;
 use crate::config::file::{self, Auth};
 use crate::config::{At, Problems};
-use crate::expr::Choices;
+use crate::expr::{Choices, Mask};
 use crate::model::{Event, NamedSecret, RequestId, Secret, Timestamp};
 use crate::pipeline::handshake::{self, Handshaken, Handshakes, Moment, secret_roles};
 use crate::pipeline::normalize::{Normalized, Normalizer};
@@ -334,4 +334,35 @@ fn what_a_provider_hears_compiles() {
         Respond::compile(&provider.respond, &mut problems);
         assert!(problems.is_empty(), "{name}: {:#?}", problems.sorted());
     });
+}
+
+#[test]
+fn what_a_provider_masks_is_there_to_be_hidden() {
+    every(|Played { name, provider, .. }| {
+        let mut mask = Mask::default();
+        for path in &provider.mask {
+            mask.add(path).unwrap_or_else(|error| panic!("{name}: {}: {error}", path.value));
+        }
+    });
+}
+
+#[test]
+fn no_person_is_seen_in_what_bspk_sends() {
+    let played = Played::new("bspk");
+    let mut mask = Mask::default();
+    played.provider.mask.iter().for_each(|path| mask.add(path).unwrap());
+    for sample in &played.samples.samples {
+        let simulator = played.simulator();
+        let mut signed = request(sample);
+        simulator.sign(&mut signed, played.now()).unwrap();
+        for event in played.verdict(simulator.verifier(), signed).unwrap() {
+            let shown = mask.document(&event).to_string();
+            for personal in
+                ["Mark", "Desmound", "\u{6807}", "@email", "+1 555", "1980", "French", "WT00", "Park Ave", "74801"]
+            {
+                assert!(!shown.contains(personal), "{}: {personal} is in {shown}", sample.name);
+            }
+            assert!(shown.contains("\"id\":123"), "{shown}");
+        }
+    }
 }

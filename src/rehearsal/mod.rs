@@ -11,10 +11,12 @@
 //! | --- | --- |
 //! | `staged` | a request that has its route |
 //! | `run` | the line, stage by stage |
+//! | `sender` | whoever plays a provider: requests that are signed as theirs, and what a forger does to them |
 //! | `suite` | tests of a configuration: requests, and what is to come of them |
 //! | `shown` | what is shown of an answer, a body and a request, and what is masked |
 
 mod run;
+mod sender;
 mod shown;
 mod staged;
 pub mod suite;
@@ -24,6 +26,7 @@ mod tests;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+pub use self::sender::{NotSent, Sender};
 pub use self::shown::{Answer, Body, Fields, Sent, Sight};
 pub use self::staged::{NotStaged, Staged, stage};
 

@@ -105,7 +105,7 @@ impl Staged<'_> {
 // === impl NotStaged ===
 
 impl NotStaged {
-    fn unknown(table: &RouteTable, name: &str) -> Self {
+    pub(super) fn unknown(table: &RouteTable, name: &str) -> Self {
         let names = table.routes().iter().map(|route| &*route.name);
         Self::Unknown { name: name.to_owned(), meant: nearest(name, names).map(str::to_owned) }
     }

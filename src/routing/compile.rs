@@ -9,10 +9,10 @@ use url::Url;
 
 use super::settings::max_body;
 use super::table::{Delivery, Route, RouteTable};
-use super::{Settings, auth, auth::Senders, order, parameters};
+use super::{Settings, auth, auth::Senders, mask, order, parameters};
 use crate::config::load::{Given, Section};
 use crate::config::{At, Problem, Problems, file};
-use crate::expr::Needs;
+use crate::expr::{Mask, Needs};
 use crate::model::{Lane, NamedSecret, Secret};
 use crate::pipeline::deliver::Target;
 use crate::pipeline::filter::{Filter, LaneWants, Wants};
@@ -69,6 +69,8 @@ fn compile_for(
         settings,
         paths: matchit::Router::new(),
         routes: Vec::new(),
+        by_name: HashMap::default(),
+        masks: mask::of_own(&file.providers, problems),
         deliveries: HashMap::default(),
         targets: compiler.targets.clone(),
     };
@@ -108,6 +110,8 @@ impl Compiler<'_> {
         let mut lanes = Vec::new();
         let mut needs = Needs::nothing();
         let retain = retain(file, problems);
+        let provider = auth::provider(file, &self.file.providers, self.given, problems);
+        let mask = mask::of_route(file, provider, &mut table.masks, problems);
         if file.deliver.len() > MOST_DELIVERIES {
             problems.push(
                 Problem::error(file.place, format!("the route `{name}` has {} deliveries", file.deliver.len()))
@@ -118,7 +122,8 @@ impl Compiler<'_> {
             let lane = Lane::new(Arc::clone(&name), entry.name.as_ref().unwrap_or(&entry.to).value.as_str());
             let filter = Filter::compile(entry.filter.as_ref(), entry.types.as_ref(), problems);
             let order_by = order::order_by(entry, problems);
-            if let Some(delivery) = self.delivery(entry, &lane, retain, problems) {
+            let shows_keys = mask::shows_keys(&mask, order_by.as_ref());
+            if let Some(delivery) = self.delivery(entry, &lane, (retain, shows_keys), problems) {
                 delivery.shape.add_needs(&mut needs);
                 delivery.target.add_needs(&mut needs);
                 table.deliveries.insert(lane.clone(), Arc::new(delivery));
@@ -133,10 +138,11 @@ impl Compiler<'_> {
         }
         // The path is claimed whatever else is wrong, so that two of them on one path are told apart from the rest.
         let path = claim(&file.path, claimed, problems);
-        let route = self.route(file, &name, (lanes, needs), problems).map(Arc::new);
+        let route = self.route(file, (provider, mask), &name, (lanes, needs), problems).map(Arc::new);
         if let (Some(path), Some(route)) = (path, route)
             && table.paths.insert(path, Arc::clone(&route)).is_ok()
         {
+            table.by_name.insert(name, Arc::clone(&route));
             table.routes.push(route);
         }
     }
@@ -144,11 +150,11 @@ impl Compiler<'_> {
     fn route(
         &self,
         file: &At<file::Route>,
+        (provider, mask): (Option<&file::Provider>, Arc<Mask>),
         name: &Arc<str>,
         (lanes, mut needs): (Vec<LaneWants>, Needs),
         problems: &mut Problems,
     ) -> Option<Route> {
-        let provider = auth::provider(file, &self.file.providers, self.given, problems);
         parameters::check(file, provider, problems);
         let given = auth::secrets(file, provider, problems);
         let public_url = self.public_url.as_deref();
@@ -182,6 +188,7 @@ impl Compiler<'_> {
             player,
             secrets,
             normalizer: normalizer?.keeping(&needs),
+            mask,
         })
     }
 
@@ -189,7 +196,7 @@ impl Compiler<'_> {
         &self,
         entry: &file::Delivery,
         lane: &Lane,
-        retain: Option<Duration>,
+        (retain, shows_keys): (Option<Duration>, bool),
         problems: &mut Problems,
     ) -> Option<Delivery> {
         let format =
@@ -209,7 +216,7 @@ impl Compiler<'_> {
             return None;
         };
         let parks = matches!(entry.on_dead_letter.as_ref().map(|at| at.value), Some(file::OnDeadLetter::Park));
-        Some(Delivery { lane: lane.clone(), shape: shape?, target: Arc::clone(target), parks, retain })
+        Some(Delivery { lane: lane.clone(), shape: shape?, target: Arc::clone(target), parks, retain, shows_keys })
     }
 
     fn max_body(&self, file: &file::Route, problems: &mut Problems) -> u64 {

@@ -5,6 +5,7 @@
 mod auth;
 mod case;
 mod compile;
+mod mask;
 mod order;
 mod parameters;
 mod secrets;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use foldhash::fast::FixedState;
 
+use super::mask::Masks;
 use super::{Secrets, Settings};
+use crate::expr::Mask;
 use crate::model::{Lane, Timestamp};
 use crate::pipeline::deliver::Target;
 use crate::pipeline::filter::Wants;
@@ -26,6 +28,10 @@ pub struct RouteTable {
     pub settings: Settings,
     pub(super) paths: matchit::Router<Arc<Route>>,
     pub(super) routes: Vec<Arc<Route>>,
+    /// The same by name: a page of a list asks for one an entry.
+    pub(super) by_name: HashMap<Arc<str>, Arc<Route>, FixedState>,
+    /// What the user's own providers, and the built-in ones of routes, keep from being shown.
+    pub(super) masks: Masks,
     /// Asked for several times a delivery. The names are the operator's, so that nobody can make them collide.
     pub(super) deliveries: HashMap<Lane, Arc<Delivery>, FixedState>,
     pub(super) targets: BTreeMap<Arc<str>, Arc<Target>>,
@@ -56,6 +62,8 @@ pub struct Route {
     pub remember: Option<Duration>,
     /// What the provider hears.
     pub respond: Respond,
+    /// What of its events is shown to nobody, that of its provider included.
+    pub mask: Arc<Mask>,
 }
 
 /// An entry of a route's `deliver`, compiled.
@@ -71,6 +79,8 @@ pub struct Delivery {
     pub parks: bool,
     /// How long what was delivered is kept; `None` where it is not.
     pub retain: Option<Duration>,
+    /// Whether nothing is masked of what its order keys are taken from.
+    pub shows_keys: bool,
 }
 
 /// A path's route, and the values of its parameters.
@@ -138,13 +148,13 @@ impl RouteTable {
     /// The route of that name.
     #[must_use]
     pub fn route(&self, name: &str) -> Option<&Arc<Route>> {
-        self.routes.iter().find(|route| &*route.name == name)
+        self.by_name.get(name)
     }
 
     /// Whether there is a route of that name.
     #[must_use]
     pub fn has_route(&self, name: &str) -> bool {
-        self.routes.iter().any(|route| &*route.name == name)
+        self.by_name.contains_key(name)
     }
 
     /// Takes over what the destinations of `old` have of connections and tokens, as far as their configuration of those is

@@ -57,6 +57,32 @@ fn a_sound_file_is_found_by_path_and_by_lane() {
 }
 
 #[test]
+fn a_mask_that_hides_nothing_is_a_problem_at_its_place() {
+    let masked =
+        |mask: &str| with_route(&format!("name: r, path: /r, auth: none, mask: [{mask}], deliver: [{{ to: d }}]"));
+    only(&masked("$.data.a, data.email"), "data.email", "`$`");
+    only(&masked("\"@.data\""), "\"@.data\"", "starts with `@`");
+    only(&masked("$.dta.email"), "$.dta.email", "no event has a member `dta`");
+    only(&masked("\"$[0]\""), "\"$[0]\"", "no list");
+    only(&masked("\"$.headers['X-Y']\""), "\"$.headers['X-Y']\"", "lower case");
+    let (_, problems) = compiled(&masked("$.dta.email"));
+    assert_eq!(problems[0].did_you_mean.as_deref(), Some("$.data"));
+    let providers = "providers: { own: { auth: none, event: { type: $.t }, mask: [$.dta] } }\n";
+    let route = "name: r, path: /r, provider: own, deliver: [{ to: d }]";
+    only(&format!("{providers}{}", with_route(route)), "$.dta", "no event has a member `dta`");
+}
+
+#[test]
+fn a_route_masks_what_its_provider_does_and_more() {
+    let providers = "providers: { own: { auth: none, event: { type: $.t }, mask: [$.data.a, $.subject] } }\n";
+    let route = "name: r, path: /r, provider: own, mask: [$.data.b], deliver: [{ to: d }]";
+    let table = table(&format!("{providers}{}", with_route(route)));
+    let mut document = serde_json::json!({ "subject": "1", "data": { "a": 1, "b": 2, "c": 3 } });
+    table.mask_of_route("r").apply(&mut document);
+    assert_eq!(document, serde_json::json!({ "subject": "***", "data": { "a": "***", "b": "***", "c": 3 } }));
+}
+
+#[test]
 fn a_route_that_could_never_work_is_one_problem_at_its_place() {
     let deliver = "deliver: [{ to: d }]";
     for (route, marked, message) in [

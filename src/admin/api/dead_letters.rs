@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::problem::Problem;
-use super::{Api, Call, deliveries, selection, show};
+use super::{Api, Call, deliveries, selection};
 use crate::admin::answer::{self, Answer, respond};
 use crate::model::DeliveryId;
 use crate::queue::{DeliveryRecord, Selection, StateKind};
@@ -18,7 +18,7 @@ pub(super) async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
 pub(super) async fn show(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let record = find(api, call.delivery_id()?).await?;
-    Ok(answer::json(StatusCode::OK, &show::delivery_with_history(&record)))
+    Ok(deliveries::whole(api, &record))
 }
 
 pub(super) async fn replay(api: &Api, call: &Call) -> Result<Answer, Problem> {

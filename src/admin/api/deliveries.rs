@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::problem::{Problem, nothing};
+use super::sight::Sight;
 use super::{Api, Call, selection, show};
 use crate::admin::answer::{self, Answer};
 use crate::model::DeliveryId;
@@ -18,7 +19,7 @@ pub(super) async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
 
 pub(super) async fn show(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let record = find(api, call.delivery_id()?, "delivery").await?;
-    Ok(answer::json(StatusCode::OK, &show::delivery_with_history(&record)))
+    Ok(whole(api, &record))
 }
 
 pub(super) async fn replay(api: &Api, call: &Call) -> Result<Answer, Problem> {
@@ -29,9 +30,18 @@ pub(super) async fn replay(api: &Api, call: &Call) -> Result<Answer, Problem> {
 pub(super) async fn page(api: &Api, call: &Call, wanted: Selection, list: &str) -> Result<Answer, Problem> {
     let (before, limit) = (selection::cursor(&call.fields, list)?, selection::limit(&call.fields)?);
     let page = api.reading(api.store().deliveries(wanted, before, limit)).await?;
-    let shown: Vec<Value> = page.entries.iter().map(show::delivery).collect();
+    let table = api.gateway.table();
+    let shown = page.entries.iter().map(|record| show::delivery(record, &Sight::of_route(&table, &record.lane.route)));
+    let shown: Vec<Value> = shown.collect();
     let next = page.next.map(|before| selection::next(list, before));
     Ok(answer::json(StatusCode::OK, &json!({ list: shown, "next": next })))
+}
+
+/// A delivery with the attempts that are kept.
+pub(super) fn whole(api: &Api, record: &DeliveryRecord) -> Answer {
+    let table = api.gateway.table();
+    let sight = Sight::of_route(&table, &record.lane.route);
+    answer::json(StatusCode::OK, &show::delivery_with_history(record, &sight))
 }
 
 /// The delivery of an id, which is called `what` where there is none.

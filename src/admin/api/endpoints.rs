@@ -75,7 +75,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     post("/api/v1/jobs/{id}/stop", &[], Operation::StopJob),
     post("/api/v1/jobs/{id}/resume", &[], Operation::ResumeJob),
     get("/api/v1/keys", &["limit", "cursor"], Operation::Keys),
-    post("/api/v1/keys/release", &["route", "delivery", "key", "replay"], Operation::ReleaseKey),
+    post("/api/v1/keys/release", &["route", "delivery", "key", "behind", "replay"], Operation::ReleaseKey),
     get("/api/v1/destinations", &[], Operation::Destinations),
     get("/api/v1/secrets", &["route"], Operation::Secrets),
     get("/api/v1/ledger", &[], Operation::Ledger),

@@ -1,10 +1,12 @@
 //! `/events`: what came in, and what became of it.
 
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use serde_json::{Value, json};
 
 use super::problem::{Problem, nothing};
+use super::sight::Sight;
 use super::{Api, Call, keys, selection, show, story};
 use crate::admin::answer::{self, Answer, respond, with};
 use crate::config::nearest;
@@ -15,12 +17,16 @@ const LIST: &str = "events";
 const BYTES: &str = "application/octet-stream";
 /// The content type of the request that the body came in.
 const RECEIVED_TYPE: HeaderName = HeaderName::from_static("hookswitch-content-type");
+/// Says that it is not the body, but the event's document, without what is hidden.
+const MASKED: HeaderName = HeaderName::from_static("hookswitch-masked");
 
 pub(super) async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let wanted = selection::read(&call.fields, api.gateway.now())?;
     let (before, limit) = (selection::cursor(&call.fields, LIST)?, selection::limit(&call.fields)?);
     let page = api.reading(api.store().events(wanted, before, limit)).await?;
-    let events: Vec<Value> = page.entries.iter().map(show::event).collect();
+    let table = api.gateway.table();
+    let events = page.entries.iter().map(|record| show::event(record, &Sight::of_route(&table, &record.head.route)));
+    let events: Vec<Value> = events.collect();
     let next = page.next.map(|before| selection::next(LIST, before));
     Ok(answer::json(StatusCode::OK, &json!({ "events": events, "next": next })))
 }
@@ -33,14 +39,33 @@ pub(super) async fn show(api: &Api, call: &Call) -> Result<Answer, Problem> {
     Ok(answer::json(StatusCode::OK, &json!({ "events": shown })))
 }
 
+/// The exact bytes of the request; where anything of the event is hidden, its document instead. There is no asking for the
+/// bytes then: they hold what is hidden, as it is written, twice even, and what belongs to other events of the request.
 pub(super) async fn body(api: &Api, call: &Call) -> Result<Answer, Problem> {
-    let found = the_one(api, call).await?;
-    let request = found.event.request();
+    let event = the_one(api, call).await?.event;
+    let (request, table) = (event.request(), api.gateway.table());
+    let sight = Sight::of_event(&table, &event);
+    if sight.mask().is_everything() {
+        let attributes = event.attributes();
+        return Err(Problem::conflict(format!(
+            "the configuration has neither the event's route `{}` nor its provider any more, so nothing says what of it \
+             is to be masked: put one of them back",
+            attributes.route
+        )));
+    }
+    if sight.mask().is_nothing() {
+        return Ok(download(request.body.clone(), request.content_type().unwrap_or(BYTES)));
+    }
+    let document = sight.mask().document(&event).to_string();
+    Ok(with(download(document, answer::JSON), MASKED, "true"))
+}
+
+fn download(body: impl Into<Bytes>, received_type: &str) -> Answer {
     // Never as the type that the sender says: a browser must not run it.
-    let answer = respond(StatusCode::OK, BYTES, request.body.clone());
+    let answer = respond(StatusCode::OK, BYTES, body);
     let answer = with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
     let answer = with(answer, CONTENT_DISPOSITION, "attachment; filename=\"body\"");
-    Ok(with(answer, RECEIVED_TYPE, request.content_type().unwrap_or(BYTES)))
+    with(answer, RECEIVED_TYPE, received_type)
 }
 
 pub(super) async fn replay(api: &Api, call: &Call) -> Result<Answer, Problem> {
@@ -115,18 +140,22 @@ async fn whole(api: &Api, StoredEvent { number, event, deliveries }: StoredEvent
         let parked = keys::holds_up(api, &record).await?;
         told.push((record, parked));
     }
-    let shown: Vec<Value> = told.iter().map(|(record, _)| show::delivery_with_history(record)).collect();
+    let table = api.gateway.table();
+    let sight = Sight::of_event(&table, &event);
+    let seen = sight.request(&event);
+    let maybe = |name, value: &Option<Box<str>>| value.as_deref().map(|value| sight.attribute(name, value).to_owned());
+    let shown: Vec<Value> = told.iter().map(|(record, _)| show::delivery_with_history(record, &sight)).collect();
     Ok(json!({
         "number": number,
-        "id": attributes.id,
-        "type": attributes.kind,
-        "source": attributes.source,
-        "subject": attributes.subject,
-        "time": attributes.time,
+        "id": sight.attribute("id", &attributes.id),
+        "type": sight.attribute("type", &attributes.kind),
+        "source": sight.source(&event, &seen),
+        "subject": maybe("subject", &attributes.subject),
+        "time": maybe("time", &attributes.time),
         "provider": Some(&*attributes.provider).filter(|name| !name.is_empty()),
         "route": &*attributes.route,
-        "received": show::received(event.request()),
+        "received": show::received(&seen),
         "deliveries": shown,
-        "story": story::tell(event.request(), &told),
+        "story": story::tell(event.request(), &told, &sight),
     }))
 }

@@ -11,7 +11,8 @@ use crate::admin::answer::{self, Answer, with};
 use crate::queue::{Action, JobId, JobState, Selection, StateKind};
 
 pub(super) async fn list(api: &Api, _: &Call) -> Result<Answer, Problem> {
-    let jobs: Vec<Value> = api.reading(api.store().jobs()).await?.iter().map(show::job).collect();
+    let (table, jobs) = (api.gateway.table(), api.reading(api.store().jobs()).await?);
+    let jobs: Vec<Value> = jobs.iter().map(|job| show::job(job, &table)).collect();
     Ok(answer::json(StatusCode::OK, &json!({ "jobs": jobs })))
 }
 
@@ -19,14 +20,14 @@ pub(super) async fn show(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let id = id(call)?;
     let jobs = api.reading(api.store().jobs()).await?;
     let job = jobs.iter().find(|job| job.id == id).ok_or_else(|| nothing("job", id.0))?;
-    Ok(answer::json(StatusCode::OK, &show::job(job)))
+    Ok(answer::json(StatusCode::OK, &show::job(job, &api.gateway.table())))
 }
 
 pub(super) async fn begin(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let (action, wanted) = meant(api, call)?;
     let job = api.store().begin(action, wanted, api.gateway.now()).await?;
     api.gateway.run_job(job.id);
-    let answer = answer::json(StatusCode::ACCEPTED, &show::job(&job));
+    let answer = answer::json(StatusCode::ACCEPTED, &show::job(&job, &api.gateway.table()));
     Ok(with(answer, LOCATION, &format!("/api/v1/jobs/{}", job.id.0)))
 }
 
@@ -39,7 +40,7 @@ pub(super) async fn switch(api: &Api, call: &Call, run: bool) -> Result<Answer, 
     if run {
         api.gateway.run_job(id);
     }
-    Ok(answer::json(StatusCode::OK, &show::job(&job)))
+    Ok(answer::json(StatusCode::OK, &show::job(&job, &api.gateway.table())))
 }
 
 /// What is to be done, to which deliveries. To all of them only where it says so in so many words.

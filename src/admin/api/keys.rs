@@ -3,35 +3,79 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::fields::missing;
+use super::fields::{Fields, missing};
 use super::problem::Problem;
-use super::{Api, Call, selection, show};
+use super::sight::Sight;
+use super::{Api, Call, deliveries, selection, show};
 use crate::admin::answer::{self, Answer};
 use crate::model::Lane;
-use crate::queue::{DeliveryRecord, State};
+use crate::queue::{DeliveryRecord, ParkedKey, State};
 
 const LIST: &str = "keys";
+/// How many keys are passed over at once.
+const STRIDE: usize = 1000;
+
+/// How many keys were listed, and the last of them. Where that is hidden, it is not in the cursor either.
+type Listed = (u64, Option<(String, String, Box<str>)>);
 
 pub(super) async fn list(api: &Api, call: &Call) -> Result<Answer, Problem> {
     let limit = selection::limit(&call.fields)?;
-    let after = selection::cursor::<(String, String, Box<str>)>(&call.fields, LIST)?;
-    let after = after.map(|(route, delivery, key)| (Lane::new(route, delivery), key));
-    let keys = api.reading(api.store().parked(after, limit)).await?;
-    let last = keys.last().filter(|_| keys.len() >= limit);
-    let next = last.map(|last| selection::next(LIST, (&*last.lane.route, &*last.lane.delivery, &*last.key)));
-    let shown: Vec<Value> = keys.iter().map(show::parked).collect();
+    let (before, last) = selection::cursor::<Listed>(&call.fields, LIST)?.unwrap_or_default();
+    let keys = match last {
+        Some((route, delivery, key)) => page(api, Some((Lane::new(route, delivery), key)), limit).await?,
+        None => skip(api, before, limit).await?,
+    };
+    let table = api.gateway.table();
+    let sight = |parked: &ParkedKey| Sight::of_route(&table, &parked.lane.route);
+    let shown: Vec<Value> = keys.iter().map(|parked| show::parked(parked, &sight(parked))).collect();
+    let next = keys.last().filter(|_| keys.len() >= limit).map(|last| {
+        let ParkedKey { lane, key, .. } = last;
+        let is_shown = sight(last).order_key(lane, key) == &**key;
+        let listed = before.saturating_add(u64::try_from(keys.len()).unwrap_or(u64::MAX));
+        selection::next(LIST, (listed, is_shown.then_some((&*lane.route, &*lane.delivery, &**key))))
+    });
     Ok(answer::json(StatusCode::OK, &json!({ LIST: shown, "next": next })))
 }
 
+async fn page(api: &Api, after: Option<(Lane, Box<str>)>, limit: usize) -> Result<Vec<ParkedKey>, Problem> {
+    Ok(api.reading(api.store().parked(after, limit)).await?)
+}
+
+/// The keys that come after so many. One that was released since then is counted no more: a later one may be passed over.
+async fn skip(api: &Api, mut listed: u64, limit: usize) -> Result<Vec<ParkedKey>, Problem> {
+    let mut after = None;
+    while listed > 0 {
+        let passed = page(api, after, usize::try_from(listed).unwrap_or(usize::MAX).min(STRIDE)).await?;
+        let Some(last) = passed.last() else { return Ok(passed) };
+        listed = listed.saturating_sub(u64::try_from(passed.len()).unwrap_or(u64::MAX));
+        after = Some((last.lane.clone(), last.key.clone()));
+    }
+    page(api, after, limit).await
+}
+
 pub(super) async fn release(api: &Api, call: &Call) -> Result<Answer, Problem> {
-    let fields = &call.fields;
-    let lane = Lane::new(fields.needed("route")?, fields.needed("delivery")?);
-    let key = fields.needed("key")?;
-    let replay = fields.flag("replay")?.ok_or_else(|| missing("replay"))?;
-    let released = api.store().release(&lane, key, replay, api.gateway.now()).await?;
+    let (lane, key) = meant(api, &call.fields).await?;
+    let replay = call.fields.flag("replay")?.ok_or_else(|| missing("replay"))?;
+    let released = api.store().release(&lane, &key, replay, api.gateway.now()).await?;
     let released = released.ok_or_else(|| Problem::not_found(format!("this key of `{lane}` is not parked")))?;
     api.gateway.wake(&[lane]).await;
     Ok(answer::json(StatusCode::OK, &json!({ "released": released })))
+}
+
+/// The key that is meant: by itself, or by the dead letter that it waits behind.
+async fn meant(api: &Api, fields: &Fields) -> Result<(Lane, Box<str>), Problem> {
+    let Some(behind) = fields.text("behind")? else {
+        return Ok((Lane::new(fields.needed("route")?, fields.needed("delivery")?), fields.needed("key")?.into()));
+    };
+    for name in ["route", "delivery", "key"] {
+        if fields.text(name)?.is_some() {
+            return Err(Problem::field(name, format!("`{name}` and `behind` contradict: one of them says which key")));
+        }
+    }
+    let id = behind.parse().map_err(|error| Problem::field("behind", format!("`behind` is no delivery's: {error}")))?;
+    let record = deliveries::find(api, id, "dead letter").await?;
+    let key = record.order_key.ok_or_else(|| Problem::conflict("it has no order key, so nothing waits behind it"))?;
+    Ok((record.lane, key))
 }
 
 /// Whether a delivery waits behind a dead letter that parked its order key.

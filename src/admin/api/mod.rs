@@ -14,6 +14,7 @@ mod problem;
 mod secrets;
 mod selection;
 mod show;
+mod sight;
 mod story;
 
 use std::sync::Arc;

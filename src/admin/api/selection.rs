@@ -37,16 +37,16 @@ pub(super) fn read(fields: &Fields, now: Timestamp) -> Result<Selection, Problem
     Ok(selection)
 }
 
-/// A selection as a client gives it.
-pub(super) fn show(selection: &Selection) -> Value {
-    let Selection { state, route, delivery, kind, reason, order_key, since, until } = selection;
+/// A selection as a client gives it, with as much of its order key as may be seen.
+pub(super) fn show(selection: &Selection, order_key: Option<&str>) -> Value {
+    let Selection { state, route, delivery, kind, reason, order_key: _, since, until } = selection;
     let given = [
         ("state", state.map(|state| state.as_str().to_owned())),
         ("route", route.as_deref().map(str::to_owned)),
         ("delivery", delivery.as_deref().map(str::to_owned)),
         ("type", kind.as_deref().map(str::to_owned)),
         ("reason", reason.map(|reason| reason.as_str().to_owned())),
-        ("order_key", order_key.as_deref().map(str::to_owned)),
+        ("order_key", order_key.map(str::to_owned)),
         ("since", since.map(Timestamp::to_rfc3339)),
         ("until", until.map(Timestamp::to_rfc3339)),
     ];
@@ -124,11 +124,11 @@ mod tests {
         let now = Timestamp::from_rfc3339("2026-01-31T12:00:00Z").unwrap();
         let given = fields("state=dead&route=in&type=a&reason=timeout&order_key=7&since=2h&until=2026-01-31T11:00:00Z");
         let selection = read(&given, now).unwrap();
-        let shown = show(&selection);
+        let shown = show(&selection, Some("7"));
         assert_eq!(shown["since"], "2026-01-31T10:00:00.000Z");
         assert_eq!(shown["reason"], "timeout");
         assert_eq!(shown.get("delivery"), None);
-        assert_eq!(show(&read(&Fields::default(), now).unwrap()), serde_json::json!({}));
+        assert_eq!(show(&read(&Fields::default(), now).unwrap(), None), serde_json::json!({}));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use clap::ValueEnum;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
 
 /// A request that was captured. There may be a credential in it: it has no `Debug`.
@@ -115,6 +115,24 @@ pub(super) fn parse(bytes: Vec<u8>, form: Form, nth: usize) -> Result<Captured, 
             Ok(Captured { method: Method::POST, target: None, headers: HeaderMap::new(), body: bytes.into() })
         }
     }
+}
+
+/// Sets fields in place of those of the same names. A bare body is JSON where nothing else is said.
+pub(super) fn put(headers: &mut HeaderMap, given: Vec<(HeaderName, HeaderValue)>, is_bare: bool) {
+    for (name, _) in &given {
+        headers.remove(name);
+    }
+    for (name, value) in given {
+        headers.append(name, value);
+    }
+    if is_bare {
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    }
+}
+
+/// A header field as the command line has it.
+pub(super) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    field(text.as_bytes()).ok_or_else(|| "a header is written as `Name: value`".to_owned())
 }
 
 fn bounded(from: impl Read) -> io::Result<Vec<u8>> {

@@ -40,6 +40,9 @@ pub struct Route {
     /// The largest body.
     #[serde(default)]
     pub max_body: Option<At<ByteSize>>,
+    /// Paths of an event's document that are shown to nobody, besides those of the provider. They are delivered.
+    #[serde(default)]
+    pub mask: Vec<At<String>>,
     /// Where its events go.
     #[serde(deserialize_with = "every")]
     pub deliver: Vec<At<Delivery>>,

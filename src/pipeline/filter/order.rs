@@ -34,6 +34,12 @@ impl OrderBy {
         }
     }
 
+    /// Where in an event's document its keys are taken from.
+    #[must_use]
+    pub const fn path(&self) -> &Query {
+        &self.0
+    }
+
     pub(super) fn add_needs(&self, needs: &mut Needs) {
         self.0.add_needs(needs);
     }

@@ -19,7 +19,7 @@ pub(super) enum Keys {
     Mac(Vec<(Arc<str>, MacKey)>),
     /// The secret is in what is hashed.
     Hash(HashFunction, Vec<NamedSecret>),
-    Public(Vec<Public>),
+    Public(PublicScheme, Vec<Public>),
     /// The key comes from elsewhere, and the secret, if there is one, is in what is signed.
     Fetched(PublicScheme, Source, Vec<NamedSecret>),
 }
@@ -80,7 +80,7 @@ impl Keys {
             sound &= !read.is_empty();
             keys.extend(read.into_iter().map(|key| Public { name: Arc::clone(&secret.name), key, private: None }));
         }
-        sound.then_some(Self::Public(keys))
+        sound.then_some(Self::Public(scheme, keys))
     }
 
     /// The key pairs of Ed25519 whose seeds the secrets are.
@@ -99,11 +99,19 @@ impl Keys {
                 keys.push(Public { name: Arc::clone(&secret.name), key, private: Some(private) });
             }
         }
-        (!keys.is_empty()).then_some(Self::Public(keys))
+        (!keys.is_empty()).then_some(Self::Public(PublicScheme::Ed25519, keys))
     }
 
     pub(super) fn needs_json(&self) -> bool {
         matches!(self, Self::Fetched(_, source, _) if source.needs_json())
+    }
+
+    /// The scheme of public keys.
+    pub(super) const fn public_scheme(&self) -> Option<PublicScheme> {
+        match self {
+            Self::Public(scheme, _) | Self::Fetched(scheme, ..) => Some(*scheme),
+            Self::Mac(_) | Self::Hash(..) => None,
+        }
     }
 
     pub(super) const fn source(&self) -> Option<&Source> {
@@ -126,7 +134,7 @@ impl Keys {
             Self::Hash(_, secrets) | Self::Fetched(_, _, secrets) => {
                 secrets.first().map(|secret| secret.value.expose())
             }
-            Self::Mac(_) | Self::Public(_) => None,
+            Self::Mac(_) | Self::Public(..) => None,
         }
     }
 
@@ -154,7 +162,7 @@ impl Keys {
                     matched = matched.or(same.then_some(&secret.name));
                 }
             }
-            Self::Public(keys) => {
+            Self::Public(_, keys) => {
                 let parts = content.parts(message, fill)?;
                 for Public { name, key, .. } in keys {
                     let right = candidates.iter().any(|candidate| key.verifies(&parts, candidate));
@@ -180,7 +188,7 @@ impl Keys {
         match self {
             Self::Mac(keys) => keys.first().map(|(_, key)| key.tag(parts)).ok_or(SignError::NoSecret),
             Self::Hash(hash, _) => Ok(digest(*hash, parts)),
-            Self::Public(keys) => {
+            Self::Public(_, keys) => {
                 let own = keys.first().and_then(|key| key.private.as_ref());
                 private.or(own).and_then(|key| key.sign(parts)).ok_or(SignError::PublicKey)
             }

@@ -14,7 +14,7 @@ use super::timestamp::{Stamp, TimestampRule};
 use super::{Proof, Rejection, SignError, Unsigned, body};
 use crate::config::{At, Problem, Problems, file};
 use crate::model::Timestamp;
-use crate::signing::{Content, Context, Fill, Holes, Message};
+use crate::signing::{Content, Context, Fill, Holes, Message, PublicScheme};
 
 /// A compiled scheme.
 #[derive(Debug)]
@@ -92,6 +92,11 @@ impl Signed {
             || self.each.is_some()
             || self.signature.needs_json()
             || self.content.needs_json()
+    }
+
+    /// The scheme of its keys, where they are public.
+    pub(super) const fn public_scheme(&self) -> Option<PublicScheme> {
+        self.keys.public_scheme()
     }
 
     /// Whether the secret's text is in what is signed.

@@ -195,6 +195,27 @@ impl Verifier {
         }
     }
 
+    /// Reads a private key of the scheme in PEM; `None` where it is none, or the scheme has none.
+    #[must_use]
+    pub fn read_private_key(&self, pem: &str) -> Option<PrivateKey> {
+        PrivateKey::from_pem(self.public_scheme()?, pem)
+    }
+
+    /// A private key of the scheme that nobody else has; `None` where the scheme has none.
+    #[must_use]
+    pub fn another_private_key(&self) -> Option<PrivateKey> {
+        PrivateKey::generate(self.public_scheme()?)
+    }
+
+    fn public_scheme(&self) -> Option<PublicScheme> {
+        match &self.scheme {
+            Scheme::Signed(_, signed) => signed.public_scheme(),
+            Scheme::Sns(_) => Some(PublicScheme::Rsa(HashFunction::Sha256, Padding::Pkcs1)),
+            Scheme::Jwt(jwt) => jwt_scheme(jwt.algorithm()?),
+            Scheme::None | Scheme::Token(_) | Scheme::Basic(_) => None,
+        }
+    }
+
     /// Makes a key known that would be fetched for this request.
     pub(super) fn plant(&self, request: &Unsigned, private: &PrivateKey, now: Timestamp) {
         let json = serde_json::from_slice(&request.body).ok();

@@ -47,7 +47,7 @@ pub(super) enum CodecError {
         /// Where parsing stopped.
         column: usize,
     },
-    /// The data does not lie in the body.
+    /// The data does not lie in the body, or in what that is read as.
     #[error("its data does not lie within the request's body")]
     Range,
     /// An id does not have its size.
@@ -278,7 +278,8 @@ impl Record {
         let start = usize::try_from(self.data_start).map_err(|_| CodecError::Range)?;
         let length = usize::try_from(self.data_length).map_err(|_| CodecError::Range)?;
         let data = start..start.checked_add(length).ok_or(CodecError::Range)?;
-        if request.body.get(data.clone()).is_none() {
+        // What is no JSON is longer as such than it came.
+        if request.document().get(data.clone()).is_none() {
             return Err(CodecError::Range);
         }
         // It was checked to be JSON when it came, and is what it was: its checksum says so.

@@ -15,6 +15,7 @@ use crate::config::{At, Named, Place, Problem, Problems, Tree};
 use crate::model::{Reason, Timestamp};
 use crate::pipeline::verify::{Rejection, Unsigned};
 use crate::providers::Sample;
+use crate::rehearsal::sender::{headers_of, path_of};
 use crate::rehearsal::{NotStaged, Verdict, stage};
 use crate::routing::Route;
 
@@ -206,18 +207,12 @@ fn with_sample(mut request: Unsigned, test: &Test, sample: &Sample, ground: &Gro
     if test.query.is_none() {
         request.query = sample.query.as_str().into();
     }
-    for (name, value) in &sample.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
-            request.headers.entry(name).or_insert(value);
-        }
+    for (name, value) in &headers_of(sample) {
+        request.headers.entry(name).or_insert(value.clone());
     }
     let route = test.route.as_ref().and_then(|name| ground.table.route(name));
     if let (None, Some(route)) = (&test.path, route) {
-        let filled = sample
-            .path_params
-            .iter()
-            .fold(String::from(&*route.path), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
-        request.path = filled.into();
+        request.path = path_of(route, sample).into();
     }
     request
 }

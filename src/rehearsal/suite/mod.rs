@@ -34,6 +34,8 @@ pub use self::case::Case;
 pub use self::compare::Difference;
 pub use self::made_up::MadeUp;
 
+pub(super) use self::tamper::secrets as spoil_secrets;
+
 /// The tests of one file, ready to run.
 #[derive(Debug)]
 pub struct Suite {

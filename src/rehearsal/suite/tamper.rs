@@ -23,7 +23,7 @@ pub(super) fn long_before(now: Timestamp) -> Timestamp {
 }
 
 /// Every route has other secrets.
-pub(super) fn secrets(file: &mut ConfigFile) {
+pub(in crate::rehearsal) fn secrets(file: &mut ConfigFile) {
     let spoil = |secret: &mut At<Secret>| secret.value = Secret::new(other(secret.value.expose()));
     for route in &mut file.routes {
         route.value.secret.iter_mut().for_each(spoil);

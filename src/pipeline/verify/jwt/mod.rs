@@ -102,6 +102,11 @@ impl Jwt {
         Ok(Proof { secret, signed_at })
     }
 
+    /// The algorithm by which we sign.
+    pub(super) fn algorithm(&self) -> Option<JwtAlgorithm> {
+        self.algorithms.first().copied()
+    }
+
     /// The longest that a token is taken.
     pub(super) fn longest(&self) -> Duration {
         self.claims.longest()
