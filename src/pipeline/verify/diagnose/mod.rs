@@ -2,7 +2,7 @@
 //!
 //! When a request is refused, things that often go wrong are undone one after the other, and some of them in pairs: the
 //! newline that an editor added to the body, the secret that should have been decoded, the header of another name. Each is a
-//! [`Mutation`] of the scheme's description, the secrets or the request, and what comes of it is judged by the same
+//! mutation of the scheme's description, the secrets or the request, and what comes of it is judged by the same
 //! [`Verifier`](super::Verifier) that the gateway has: there is no second implementation that could differ. What would then
 //! be verified is the near miss.
 //!
@@ -10,7 +10,7 @@
 //! words, whatever the request and the secret hold. All that they quote are names of header fields and hosts, and literals of
 //! this module.
 //!
-//! How much is tried is bounded: one thing at a time always, pairs as long as the [budget](MOST_BYTES) lasts.
+//! How much is tried is bounded: one thing at a time always, pairs as long as a budget of bytes lasts.
 
 mod address;
 mod body;
