@@ -6,7 +6,7 @@ use std::path::Path;
 use super::inputs::{Inputs, Recording};
 use crate::config::load::{self, Loaded, Surroundings};
 use crate::config::{Problem, Source, render};
-use crate::routing::{self, RouteTable, Settings};
+use crate::routing::{self, RouteCase, RouteTable, Settings};
 
 /// A file that runs.
 #[derive(Debug)]
@@ -82,6 +82,21 @@ pub fn configure_settings(path: &Path, surroundings: &dyn Surroundings) -> Resul
         Some(file) => Ok(Settings::compile(&file, &mut problems)),
         None => Err(Box::new(ConfigurationError { problems: problems.sorted(), source, inputs: Inputs::default() })),
     }
+}
+
+/// Reads of a file what a captured request of `route` is judged by. What is wrong with the rest of it is for `check`.
+///
+/// # Errors
+/// Where there is no such route, or it has a problem.
+pub fn configure_case(
+    path: &Path,
+    route: &str,
+    request_path: &str,
+    surroundings: &dyn Surroundings,
+) -> Result<RouteCase, Box<ConfigurationError>> {
+    let Loaded { file, mut problems, source, given } = load::load(path, surroundings);
+    let case = file.as_ref().and_then(|file| routing::case_of_route(file, &given, route, request_path, &mut problems));
+    case.ok_or_else(|| Box::new(ConfigurationError { problems: problems.sorted(), source, inputs: Inputs::default() }))
 }
 
 fn compile(loaded: Loaded, inputs: Inputs, to_table: routing::Compile) -> Result<Configured, Box<ConfigurationError>> {

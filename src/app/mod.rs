@@ -22,7 +22,7 @@ pub mod worker;
 
 pub use assemble::{Assembly, Gateway, StartError};
 pub use configuration::{
-    ConfigurationError, Configured, configure, configure_played, configure_settings, configure_text,
+    ConfigurationError, Configured, configure, configure_case, configure_played, configure_settings, configure_text,
 };
 pub use destinations::{BreakerState, DestinationReport};
 pub use fetch::{Fetch, FetchError, Network};

@@ -8,6 +8,7 @@ mod completions;
 mod dead_letters;
 mod deliveries;
 mod demo;
+mod diagnosed;
 mod dry_run;
 mod events;
 mod jobs;
@@ -25,6 +26,7 @@ mod send;
 mod serve;
 mod table;
 mod test;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +59,8 @@ enum Command {
     Send(send::Send),
     /// Run tests of a configuration: requests, and what is to come of them. Exit code 0, 1 or 2.
     Test(test::Test),
+    /// Say whether a captured request is verified, and if not, what nearly matched. Exit code 0, 1 or 2.
+    Verify(Box<verify::Verify>),
     /// List the built-in providers, or print one.
     Providers(providers::Providers),
     /// Print the JSON Schema of the configuration, for editors and for `check-jsonschema`.
@@ -135,6 +139,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Try(dry_run) => dry_run.run(),
         Command::Send(send) => send.run(),
         Command::Test(test) => test.run(),
+        Command::Verify(verify) => verify.run(),
         Command::Providers(providers) => providers.run(),
         Command::Schema(schema) => schema.run(),
         Command::Events(events) => events.run(),

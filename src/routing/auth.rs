@@ -1,14 +1,13 @@
 //! Who a route listens to: its provider, its scheme and its secrets.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::Secrets;
 use crate::config::load::{Given, Section};
 use crate::config::{At, Named, Problem, Problems, Severity, file};
-use crate::expr::Choices;
 use crate::model::NamedSecret;
 use crate::pipeline::handshake::secret_roles;
-use crate::pipeline::verify::{Simulator, Surroundings, Verifier};
+use crate::pipeline::verify::{Simulator, Surroundings, Verifier, event_id};
 use crate::providers;
 use crate::signing::PrivateKey;
 
@@ -149,25 +148,19 @@ pub(super) fn secrets(
     for (name, secret) in route.secrets.iter().flat_map(|secrets| secrets.value.iter()) {
         all.push(At::new(NamedSecret::new(name.value.as_str(), secret.value.clone()), secret.place));
     }
-    let mut roles = provider.map(secret_roles).unwrap_or_default();
     let auth = route.auth.as_ref().or_else(|| provider.map(|provider| &provider.auth)).map(|auth| &auth.value);
-    if let Some(file::Auth::Jwt(file::Jwt { keys: Some(At { value: file::JwtKeys::Plaid(_), .. }), .. })) = auth {
-        roles.extend(["client_id", "secret"]);
-    }
+    let roles = roles(provider, auth);
     let (roles, keys) = all.into_iter().partition(|secret| roles.contains(&*secret.value.name));
     Some(GivenSecrets { keys, roles })
 }
 
-/// Where the provider's event id is, for `{id}` in signed content. What is wrong with it is the normalizer's to say.
-fn event_id(provider: Option<&file::Provider>) -> Choices {
-    let id = provider.and_then(|provider| provider.event.as_ref()).and_then(|event| event.id.as_ref());
-    let mut choices = Choices::none();
-    for choice in id.map(|id| id.as_slice()).unwrap_or_default() {
-        if let file::Choice::Select(text) = &choice.value {
-            choices = choices.clone().or_select(text).unwrap_or(choices);
-        }
+/// The names of secrets that have a role of their own.
+pub(super) fn roles<'f>(provider: Option<&'f file::Provider>, auth: Option<&file::Auth>) -> BTreeSet<&'f str> {
+    let mut roles = provider.map(secret_roles).unwrap_or_default();
+    if let Some(file::Auth::Jwt(file::Jwt { keys: Some(At { value: file::JwtKeys::Plaid(_), .. }), .. })) = auth {
+        roles.extend(["client_id", "secret"]);
     }
-    choices
+    roles
 }
 
 /// The header fields that are never kept of a route's requests.

@@ -24,6 +24,19 @@ pub struct Surroundings<'a> {
     pub roles: &'a [At<NamedSecret>],
 }
 
+/// Where a provider's event id is, for `{id}` in signed content. What is wrong with it is the normalizer's to say.
+#[must_use]
+pub fn event_id(provider: Option<&file::Provider>) -> Choices {
+    let id = provider.and_then(|provider| provider.event.as_ref()).and_then(|event| event.id.as_ref());
+    let mut choices = Choices::none();
+    for choice in id.map(|id| id.as_slice()).unwrap_or_default() {
+        if let file::Choice::Select(text) = &choice.value {
+            choices = choices.clone().or_select(text).unwrap_or(choices);
+        }
+    }
+    choices
+}
+
 // === impl Verifier ===
 
 impl Verifier {

@@ -10,6 +10,7 @@ mod body;
 mod body_hash;
 mod compile;
 mod credential;
+pub mod diagnose;
 mod each;
 mod expected;
 mod fetched;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use http::HeaderName;
 use serde_json::Value;
 
-pub use self::compile::Surroundings;
+pub use self::compile::{Surroundings, event_id};
 pub use self::fetched::{KeyRequest, Wanted};
 pub use self::rejection::Rejection;
 pub use self::sign::{SignError, Signing, Unsigned};

@@ -20,7 +20,7 @@ use crate::signing::{PrivateKey, PublicScheme, encode};
 #[derive(Debug)]
 pub struct Simulator {
     verifier: Verifier,
-    private: Option<PrivateKey>,
+    pub(super) private: Option<PrivateKey>,
 }
 
 /// What a forger, or a bad network, does to a request.

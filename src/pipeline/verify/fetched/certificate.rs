@@ -54,6 +54,10 @@ impl Directory for Certificates {
         Some(Learned { keys: vec![(id.into(), self.key(&spki)?)], lifetime: LIFETIME })
     }
 
+    fn of_public(&self, spki: &[u8]) -> Option<FetchedKey> {
+        self.key(spki)
+    }
+
     fn of(&self, private: &PrivateKey) -> Option<FetchedKey> {
         self.key(&private.public())
     }

@@ -6,6 +6,7 @@
 //! how often is asked: a sender who invents addresses and key ids wears out nothing but its own route's budget.
 
 mod certificate;
+mod given;
 mod jwks;
 mod plaid;
 mod store;
@@ -73,6 +74,11 @@ trait Directory: fmt::Debug + Send + Sync {
 
     /// Reads what came back. `None` where there is no key in it.
     fn read(&self, id: &str, answer: &[u8]) -> Option<Learned>;
+
+    /// The key of a public key that a person gives.
+    fn of_public(&self, spki: &[u8]) -> Option<FetchedKey> {
+        given::of_spki(spki)
+    }
 
     /// The public half of a key that whoever plays the sender made up.
     fn of(&self, private: &PrivateKey) -> Option<FetchedKey>;
