@@ -168,7 +168,15 @@ impl Compiler<'_> {
         let handshakes = match provider {
             Some(provider) => given.as_ref().map(|auth::GivenSecrets { keys, roles }| {
                 let surroundings = handshake::Surroundings { secrets: keys, roles, public_url };
-                Handshakes::compile(&provider.handshake, surroundings, problems)
+                let mut found = Problems::new();
+                let handshakes = Handshakes::compile(&provider.handshake, surroundings, &mut found);
+                // A built-in provider is another file: what a route does not give it is shown where the route names it.
+                let at = file.provider.as_ref().filter(|name| self.file.providers.get(name).is_none());
+                problems.extend(found.iter().cloned().map(|problem| match at {
+                    Some(name) => Problem { place: name.place, ..problem },
+                    None => problem,
+                }));
+                handshakes
             }),
             None => Some(Handshakes::cloudevents()),
         };

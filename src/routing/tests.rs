@@ -57,6 +57,20 @@ fn a_sound_file_is_found_by_path_and_by_lane() {
 }
 
 #[test]
+fn what_a_built_in_provider_asks_a_route_for_is_missed_where_the_route_names_it() {
+    let meta =
+        |secrets: &str| with_route(&format!("name: r, path: /r, provider: meta, {secrets}, deliver: [{{ to: d }}]"));
+    only(&meta("secret: s"), "meta", "the route has no secret called `verify_token`");
+    let table = table(&meta("secrets: { app: s, verify_token: t }"));
+    // One that has a role of its own verifies nothing.
+    assert_eq!(table.route("r").unwrap().verifier.secret_names().collect::<Vec<_>>(), ["app"]);
+    // Only with a secret for each role is there one left to miss.
+    only(&meta("secrets: { verify_token: t }"), "meta", "this auth scheme needs a secret");
+    let square = with_route("name: r, path: /r, provider: square, secret: s, deliver: [{ to: d }]");
+    only(&square, "square", "there is no `public_url`");
+}
+
+#[test]
 fn a_mask_that_hides_nothing_is_a_problem_at_its_place() {
     let masked =
         |mask: &str| with_route(&format!("name: r, path: /r, auth: none, mask: [{mask}], deliver: [{{ to: d }}]"));
