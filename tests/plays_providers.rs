@@ -172,3 +172,49 @@ fn what_cannot_be_played_is_said() {
     let nobody = ["send", "--to", "http://127.0.0.1:1", "--route", "github", "--sample", "issues.opened"];
     run(&gateway, &nobody).assert_failed(1, &["no answer from http://127.0.0.1:1/github", "--to"]);
 }
+
+#[test]
+fn every_sample_of_every_built_in_provider_passes_through_a_configuration_of_them_all() {
+    let mut yaml = String::from(
+        "public_url: https://hooks.example.com\ndestinations: { d: { url: 'http://127.0.0.1:9' } }\nroutes:\n",
+    );
+    let mut tests = String::from("tests:\n");
+    let listed = Ran::of(hookswitch().args(["providers", "--output", "json"]));
+    for provider in listed.lines() {
+        let name = provider["provider"].as_str().or(provider["name"].as_str()).unwrap();
+        let samples = hookswitch::providers::samples(name).unwrap().unwrap();
+        let (mut path, mut secrets) = (format!("/{name}"), Vec::new());
+        for need in provider["needs"].as_array().unwrap() {
+            match need.as_str().unwrap().split_once(':') {
+                Some(("path", parameter)) => path.push_str(&format!("/{{{parameter}}}")),
+                Some(("secret", role)) => secrets.push(format!("{role}: of-the-role")),
+                _ if need == "secret" => {
+                    let fits = samples.secret.clone().unwrap_or_else(|| "00ff".repeat(16));
+                    let fits = if name == "postmark" { format!("user:{fits}") } else { fits };
+                    secrets.push(format!("main: '{fits}'"));
+                }
+                _ => {}
+            }
+        }
+        yaml.push_str(&format!(
+            "  - {{ name: {name}, path: '{path}', provider: {name}, secrets: {{ {} }}, deliver: [{{ to: d }}] }}\n",
+            secrets.join(", ")
+        ));
+        for sample in &samples.samples {
+            let (case, count) = (&sample.name, sample.events.len());
+            let types: Vec<String> =
+                sample.events.iter().map(|event| format!("{{ type: '{}' }}", event.kind)).collect();
+            let request = format!("route: {name}, sample: '{case}'");
+            tests.push_str(&format!(
+                "  - {{ name: '{name} {case} {count}', {request}, expect: {{ verdict: verified, events: [{}] }} }}\n  \
+                 - {{ name: '{name} {case} forged', {request}, tamper: signature, expect: {{ status: 401 }} }}\n",
+                types.join(", ")
+            ));
+        }
+    }
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("all.yaml"), format!("{yaml}{tests}")).unwrap();
+    let ran = Ran::of(hookswitch().args(["test", "all.yaml"]).current_dir(directory.path()));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(tests.lines().count() > 250);
+}
