@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use clap::Args;
 use http::Method;
 use http::header::{HeaderName, HeaderValue};
@@ -118,22 +117,11 @@ impl Try {
 
     /// The captured request with what the command line says of it.
     fn request(self, captured: Captured) -> Result<Unsigned, TryError> {
-        let Captured { method, target, mut headers, body } = captured;
-        let is_bare = target.is_none();
-        let Target { path, query } = match (self.path.or(target), &self.route) {
-            (Some(target), _) => target,
-            // The route's own path is taken.
-            (None, Some(_)) => Target { path: String::new(), query: String::new() },
-            (None, None) => return Err(TryError::NoTarget),
-        };
-        capture::put(&mut headers, self.headers, is_bare);
+        let request = captured.into_request(self.path, self.route.is_some(), self.headers).ok_or(TryError::NoTarget)?;
         Ok(Unsigned {
-            method: self.method.unwrap_or(method),
-            path: path.into(),
-            query: self.query.unwrap_or(query).into(),
-            path_params: Vec::new(),
-            headers,
-            body: Bytes::clone(&body),
+            method: self.method.unwrap_or(request.method),
+            query: self.query.map_or(request.query, Into::into),
+            ..request
         })
     }
 }

@@ -9,7 +9,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::capture::{self, CaptureError, Captured, Form, Target};
+use super::capture::{self, CaptureError, Form};
 use super::{ConfigFile, Exit, Format, print, say};
 use crate::config::load::ProcessSurroundings;
 use crate::config::render::render_text;
@@ -174,15 +174,8 @@ impl Send {
 
     fn captured(self) -> Result<Unsigned, SendError> {
         let Some(path) = &self.request else { return Err(SendError::NoTarget) };
-        let Captured { method, target, mut headers, body } = capture::read(path, self.form, self.nth)?;
-        let is_bare = target.is_none();
-        let Target { path, query } = match (target, &self.route) {
-            (Some(target), _) => target,
-            (None, Some(_)) => Target { path: String::new(), query: String::new() },
-            (None, None) => return Err(SendError::NoTarget),
-        };
-        capture::put(&mut headers, self.headers, is_bare);
-        Ok(Unsigned { method, path: path.into(), query: query.into(), path_params: Vec::new(), headers, body })
+        let captured = capture::read(path, self.form, self.nth)?;
+        captured.into_request(None, self.route.is_some(), self.headers).ok_or(SendError::NoTarget)
     }
 }
 

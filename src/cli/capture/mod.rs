@@ -15,6 +15,8 @@ use clap::ValueEnum;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Uri};
 
+use crate::pipeline::verify::Unsigned;
+
 /// A request that was captured. There may be a credential in it: it has no `Debug`.
 #[derive(Clone)]
 pub(super) struct Captured {
@@ -117,8 +119,28 @@ pub(super) fn parse(bytes: Vec<u8>, form: Form, nth: usize) -> Result<Captured, 
     }
 }
 
+// === impl Captured ===
+
+impl Captured {
+    /// As a request, with these header fields in place of those of the same names. `target` is another one than was captured.
+    /// Where none was, the path is left empty if the route is known otherwise: its own is taken then; else `None`.
+    pub(super) fn into_request(
+        self,
+        target: Option<Target>,
+        route_is_known: bool,
+        fields: Vec<(HeaderName, HeaderValue)>,
+    ) -> Option<Unsigned> {
+        let Self { method, target: captured, mut headers, body } = self;
+        let is_bare = captured.is_none();
+        let routes_own = || route_is_known.then(|| Target { path: String::new(), query: String::new() });
+        let Target { path, query } = target.or(captured).or_else(routes_own)?;
+        put(&mut headers, fields, is_bare);
+        Some(Unsigned { method, path: path.into(), query: query.into(), path_params: Vec::new(), headers, body })
+    }
+}
+
 /// Sets fields in place of those of the same names. A bare body is JSON where nothing else is said.
-pub(super) fn put(headers: &mut HeaderMap, given: Vec<(HeaderName, HeaderValue)>, is_bare: bool) {
+fn put(headers: &mut HeaderMap, given: Vec<(HeaderName, HeaderValue)>, is_bare: bool) {
     for (name, _) in &given {
         headers.remove(name);
     }
