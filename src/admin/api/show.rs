@@ -33,11 +33,11 @@ pub(super) fn received(request: &Request) -> Value {
 }
 
 /// Header fields as they came in; what carries a credential was never stored.
-fn headers(headers: &Headers) -> Value {
+pub(super) fn headers(headers: &Headers) -> Value {
     headers.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
 }
 
-fn evidence(evidence: &Evidence) -> Value {
+pub(super) fn evidence(evidence: &Evidence) -> Value {
     let Evidence { scheme, secret, skew_ms, attempt, configuration, reading: _ } = evidence;
     let configuration = Some(configuration).filter(|fingerprint| !fingerprint.is_empty());
     json!({
