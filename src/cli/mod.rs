@@ -8,6 +8,7 @@ mod completions;
 mod dead_letters;
 mod deliveries;
 mod demo;
+mod diff;
 mod dry_run;
 mod events;
 mod jobs;
@@ -52,6 +53,9 @@ enum Command {
     Check(check::Check),
     /// Say what the gateway would do with a request, and why: nothing is sent and nothing is kept. Exit code 0, 1 or 2.
     Try(dry_run::Try),
+    /// Say what another configuration would do otherwise with what a running gateway has kept, or with captured requests:
+    /// nothing is sent. Exit code 0, 1 where `--fail-on` says so, or 2.
+    Diff(Box<diff::Diff>),
     /// Run tests of a configuration: requests, and what is to come of them. Exit code 0, 1 or 2.
     Test(test::Test),
     /// List the built-in providers, or print one.
@@ -130,6 +134,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
         Command::Try(dry_run) => dry_run.run(),
+        Command::Diff(diff) => diff.run(),
         Command::Test(test) => test.run(),
         Command::Providers(providers) => providers.run(),
         Command::Schema(schema) => schema.run(),

@@ -73,7 +73,7 @@ impl RouteParts {
             whole: whole.end(),
             auth: auth.end(),
             secrets: secrets(route),
-            masks: masks.into_iter().flatten().any(|mask| !items(mask).is_empty()),
+            masks: masks.into_iter().flatten().any(says_something),
             builtin,
         }
     }
@@ -98,6 +98,14 @@ fn at<'n>(node: &'n Node, path: &[&str]) -> Option<&'n Node> {
         Content::Mapping(entries) => entries.iter().find(|entry| entry.key.text() == *key).map(|entry| &entry.value),
         Content::Scalar(_) | Content::Sequence(_) => None,
     })
+}
+
+fn says_something(node: &Node) -> bool {
+    match &node.content {
+        Content::Sequence(items) => !items.is_empty(),
+        Content::Mapping(entries) => !entries.is_empty(),
+        Content::Scalar(_) => !node.is_null(),
+    }
 }
 
 fn items(node: &Node) -> &[Node] {
