@@ -1,9 +1,11 @@
 //! Where two rehearsals of a request differ.
 
+use bytes::Bytes;
+
 use super::delivery::{Fate, differences};
 use super::{Change, Example, Kind, Specimen, Subject, Veil};
 use crate::rehearsal::difference::{Difference, NOTHING, shown, values};
-use crate::rehearsal::{Body, Occurrence, Refused, Rehearsal};
+use crate::rehearsal::{Body, Occurrence, Rehearsal};
 
 /// The most places of one example.
 const MOST: usize = 12;
@@ -25,8 +27,8 @@ pub(super) fn changes(specimen: &Specimen, old: &Rehearsal, new: &Rehearsal, vei
     finding.request(old, new);
     for (before, after) in pairs(&old.events, &new.events) {
         let why = match (before, after) {
-            (Some(_), None) => refusal(new.refused.as_ref()),
-            (None, Some(_)) => refusal(old.refused.as_ref()),
+            (Some(_), None) => without_events(new),
+            (None, Some(_)) => without_events(old),
             _ => None,
         };
         finding.event(before, after, why);
@@ -52,8 +54,10 @@ fn pairs<'e>(
     both.into_iter()
 }
 
-fn refusal(refused: Option<&Refused>) -> Option<String> {
-    refused.map(|refused| format!("the request is refused ({})", refused.reason))
+/// Why there is no event of a request.
+fn without_events(rehearsal: &Rehearsal) -> Option<String> {
+    let refused = rehearsal.refused.as_ref().map(|refused| format!("the request is refused ({})", refused.reason));
+    refused.or_else(|| rehearsal.handshake.as_ref().map(|_| "the request is answered as a handshake".to_owned()))
 }
 
 // === impl Finding ===
@@ -69,7 +73,13 @@ impl Finding<'_> {
                 found.maybe("route", old.route.as_deref(), new.route.as_deref());
                 let statuses = [old, new].map(|rehearsal| rehearsal.answer.status.to_string());
                 found.texts("answer", "answer.status", &statuses);
-                found.bodies("answer", "answer.body", &old.answer.body, &new.answer.body, self.veil);
+                // With other ids comes another answer: that is told of the events.
+                let ids = |rehearsal: &Rehearsal| -> Vec<String> {
+                    rehearsal.events.iter().map(|event| event.id.clone()).collect()
+                };
+                if ids(old) == ids(new) {
+                    found.bodies("answer", "answer.body", &old.answer.body, &new.answer.body, self.veil);
+                }
                 if !found.0.is_empty() {
                     self.add(Subject::Request, Kind::Changed, None, Vec::new(), found);
                 }
@@ -111,13 +121,11 @@ impl Finding<'_> {
             let text = |value: Option<&String>| value.map_or(NOTHING, String::as_str).to_owned();
             found.0.push((name, self.veil.difference(name, name, &text(before), &text(after))));
         }
-        let data = [old, new].map(|event| event.data.as_ref().map(|data| data.get().as_bytes().to_vec()));
-        if let [Some(before), Some(after)] = data.clone() {
-            found.bodies("data", "data", &Body(before.into()), &Body(after.into()), self.veil);
-        } else if data[0] != data[1] {
-            let text = |data: &Option<Vec<u8>>| if data.is_some() { "some" } else { NOTHING };
-            found.0.push(("data", self.veil.difference("data", "data", text(&data[0]), text(&data[1]))));
-        }
+        let data = |event: &Occurrence| {
+            let bytes = event.data.as_ref().map(|data| data.get().as_bytes());
+            Body(bytes.map(Bytes::copy_from_slice).unwrap_or_default())
+        };
+        found.bodies("data", "data", &data(old), &data(new), self.veil);
         found
     }
 
