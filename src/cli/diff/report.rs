@@ -25,12 +25,16 @@ pub(super) fn text(sides: &Sides, tally: &Tally) -> String {
     }
     for ((route, why), count) in &tally.undecided {
         page.line("");
-        page.line(&format!("{}: cannot tell whether {count} would be verified: {why}", named(route)));
-        page.line("  what comes after that is compared as if they were");
+        page.line(&format!("{}: cannot tell whether {} would be verified: {why}", named(route), requests(*count)));
+        page.line("  what comes after that is compared as if it were so");
     }
     for ((route, why), count) in &tally.refused {
         page.line("");
-        page.line(&format!("{}: {count} are refused by both ({why}): there is nothing to compare", named(route)));
+        page.line(&format!(
+            "{}: {} refused by both ({why}): there is nothing to compare",
+            named(route),
+            requests(*count)
+        ));
     }
     page.0
 }
@@ -78,6 +82,14 @@ fn example(example: &Example) -> Value {
     })
 }
 
+fn requests(count: u64) -> String {
+    number(count, "request")
+}
+
+fn number(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// What no route has belongs to none.
 fn or_null(route: &str) -> Option<&str> {
     Some(route).filter(|route| !route.is_empty())
@@ -101,12 +113,15 @@ impl Page {
             self.line(&format!("{word:<10}{} ({})", side.name, side.fingerprint()));
         }
         self.line(&format!(
-            "{:<10}{} requests, {} events; {} requests belong to routes that are the same in both",
-            "compared", counted.requests, counted.events, counted.skipped
+            "{:<10}{}, {}; {} of a route that is the same in both",
+            "compared",
+            requests(counted.requests),
+            number(counted.events, "event"),
+            counted.skipped
         ));
-        self.line(&format!("{:<10}{} requests", "differing", counted.differing));
+        self.line(&format!("{:<10}{}", "differing", requests(counted.differing)));
         if counted.undecided > 0 {
-            self.line(&format!("{:<10}{} requests", "undecided", counted.undecided));
+            self.line(&format!("{:<10}{}", "undecided", requests(counted.undecided)));
         }
     }
 

@@ -82,7 +82,7 @@ fn requests((of_old, old): (&Delivery, &Sent), (of_new, new): (&Delivery, &Sent)
     if old.url != new.url {
         found.0.push(("url", veil.difference("url", "url", &old.url, &new.url)));
     } else if hidden(old, "url") != hidden(new, "url") {
-        found.0.push(("url", another("url", &old.url)));
+        found.0.push(("url", another("url", &old.url, veil)));
     }
     found.bodies("body", "body", &old.body, &new.body, veil);
     let rest_differs = !found.0.is_empty();
@@ -106,7 +106,7 @@ fn headers(old: &Sent, new: &Sent, rest_differs: bool, veil: Veil<'_>, found: &m
             let text = |values: Vec<&str>| if values.is_empty() { NOTHING.to_owned() } else { values.join(", ") };
             found.0.push(("headers", veil.difference(&path, &path, &text(before), &text(after))));
         } else if hidden(old, &path) != hidden(new, &path) {
-            found.0.push(("headers", another(&path, &before.join(", "))));
+            found.0.push(("headers", another(&path, &before.join(", "), veil)));
         }
     }
 }
@@ -121,6 +121,6 @@ fn hidden<'s>(sent: &'s Sent, path: &str) -> Vec<&'s [u8; 32]> {
 }
 
 /// Of what is masked in both, and is not the same.
-fn another(path: &str, shown: &str) -> Difference {
-    Difference::new(path, shown, &format!("{shown} (another one)"))
+fn another(path: &str, shown: &str, veil: Veil<'_>) -> Difference {
+    veil.difference(path, path, shown, &format!("{shown} (another one)"))
 }

@@ -278,11 +278,13 @@ fn of_a_route_that_masks_no_value_is_shown() {
         old.replace("{ to: d,", "{ to: d, filter: \"$.data.email == 'bob'\","),
         old.replace("mask: [$.data.email]", "mask: []").replace("b: $.data.total", "b: $.data.email"),
     ];
-    for new in news {
+    let with_key = old.replace("d.test/", "d.test/{$.data.email}?key=hunter4");
+    let key = (with_key.clone(), with_key.replace("hunter4", "hunter5"));
+    for (old, new) in news.into_iter().map(|new| (old.clone(), new)).chain([key]) {
         let comparison = sides(&old, &new).compare(open(request(&[])));
         assert!(!comparison.changes.is_empty(), "{new}");
         let shown = format!("{:?}", comparison.changes);
-        for value in ["ann", "example.test", "order.paid"] {
+        for value in ["ann", "example.test", "order.paid", "hunter"] {
             assert!(!shown.contains(value), "{value}: {shown}");
         }
     }
