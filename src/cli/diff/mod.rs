@@ -136,14 +136,14 @@ impl Diff {
     }
 
     fn compare(&self) -> Result<(std::sync::Arc<Sides>, Tally), DiffError> {
-        let (old, new) = self.sides()?;
+        let (sides, is_made_up) = self.sides()?;
         if let Some(route) = &self.route
-            && !old.table().has_route(route)
-            && !new.table().has_route(route)
+            && ![sides.old(), sides.new_side()].into_iter().any(|side| side.table().has_route(route))
         {
             return Err(DiffError::Usage(format!("neither configuration has a route `{route}`")));
         }
-        let pool = Pool::start(Sides::new(old, new), self.examples)?;
+        let sides = if is_made_up { sides.with_made_up() } else { sides };
+        let pool = Pool::start(sides, self.examples)?;
         match &self.requests {
             Some(path) => self.captured(path, &pool)?,
             None => self.kept(&pool)?,
@@ -155,16 +155,17 @@ impl Diff {
         Ok((sides, tally))
     }
 
-    fn sides(&self) -> Result<(Side, Side), DiffError> {
+    /// Both configurations, and whether there is a made-up value in one.
+    fn sides(&self) -> Result<(Sides, bool), DiffError> {
         let made_up = MadeUp::beside(&ProcessSurroundings);
         let surroundings: &dyn Surroundings = if self.stand_in { &made_up } else { &ProcessSurroundings };
         let side = |path| Side::load(path, surroundings).map_err(|report| DiffError::Configuration(Box::new(report)));
-        let sides = (side(self.which.config())?, side(&self.against)?);
+        let sides = Sides::new(side(self.which.config())?, side(&self.against)?);
         let names = made_up.names();
         if !names.is_empty() {
             say(&format!("made up, because it is not set: {}", names.join(", ")));
         }
-        Ok(sides)
+        Ok((sides, !names.is_empty()))
     }
 
     fn captured(&self, path: &std::path::Path, pool: &Pool) -> Result<(), DiffError> {

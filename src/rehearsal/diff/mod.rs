@@ -63,6 +63,8 @@ pub struct Sides {
     new: Side,
     /// What came out of secret variables and out of files.
     secrets: Vec<String>,
+    /// Whether there is a value in them that was made up.
+    made_up: bool,
     /// Whether what cannot differ is rehearsed all the same: only a test asks for it.
     thorough: bool,
 }
@@ -186,7 +188,13 @@ impl Sides {
     #[must_use]
     pub fn new(old: Side, new: Side) -> Self {
         let secrets = [&old, &new].into_iter().flat_map(|side| side.secrets.iter().cloned()).collect();
-        Self { old, new, secrets, thorough: false }
+        Self { old, new, secrets, made_up: false, thorough: false }
+    }
+
+    /// The same where values in them were made up: a secret may be one, and then it refuses what was verified.
+    #[must_use]
+    pub fn with_made_up(self) -> Self {
+        Self { made_up: true, ..self }
     }
 
     /// The same, that also rehearses what cannot differ.
@@ -247,7 +255,7 @@ impl Sides {
     fn verification(&self, specimen: &Specimen, old: Option<&str>, new: Option<&str>) -> Verification {
         match &specimen.origin {
             Origin::Captured { .. } => Verification::default(),
-            Origin::Kept { evidence, .. } => verdict::of_kept(&self.old, &self.new, (old, new), specimen, evidence),
+            Origin::Kept { evidence, .. } => verdict::of_kept(self, (old, new), specimen, evidence),
         }
     }
 }

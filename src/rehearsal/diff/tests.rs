@@ -197,6 +197,14 @@ fn a_verdict_is_taken_from_what_was_found_or_found_again_or_not_told() {
 }
 
 #[test]
+fn a_made_up_secret_refuses_nothing() {
+    let hmac = format!("{HMAC}, secret: aaaaaaaaaaaaaaaa");
+    let specimen = || kept(signed_with(&hmac), "hmac", Some("default"), "");
+    let made_up = sides(&under(&hmac), &under(&hmac.replace("aaaa", "bbbb"))).with_made_up().compare(specimen());
+    assert!(made_up.undecided.is_some() && made_up.changes.is_empty());
+}
+
+#[test]
 fn what_comes_after_an_undecided_verdict_is_compared_all_the_same() {
     let old = under(&format!("{TOKEN}, secret: aaaaaaaaaaaaaaaa"));
     let new = old.replace("aaaa", "bbbb").replace("a: 1", "a: 2");

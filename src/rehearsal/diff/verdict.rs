@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 
-use super::{Side, Specimen};
+use super::{Side, Sides, Specimen};
 use crate::model::Evidence;
 use crate::pipeline::normalize::is_never_kept;
 use crate::pipeline::verify::Verifier;
@@ -22,6 +22,9 @@ pub(super) struct Verification {
 const LOST: &str = "its scheme or secret changes, and what it looks at is not kept with a request";
 const FETCHED: &str = "its scheme or secret changes, and the keys of the scheme are fetched, which nobody does here";
 
+const MADE_UP: &str =
+    "its scheme or secret changes, and a value in the configurations is made up: it may be the secret";
+
 /// Whether a request can be verified again.
 enum Again {
     /// It can, and what comes of it is so.
@@ -32,12 +35,12 @@ enum Again {
 
 /// Of a request of these routes that was believed by `evidence`.
 pub(super) fn of_kept(
-    old: &Side,
-    new: &Side,
+    sides: &Sides,
     (old_route, new_route): (Option<&str>, Option<&str>),
     specimen: &Specimen,
     evidence: &Evidence,
 ) -> Verification {
+    let Sides { old, new, made_up, .. } = sides;
     let believed = || Some(evidence.clone());
     if is_unchanged(old, new, (old_route, new_route), evidence) {
         return Verification { old: believed(), new: believed(), undecided: None };
@@ -45,7 +48,7 @@ pub(super) fn of_kept(
     let route = |side: &Side, name: Option<&str>| name.and_then(|name| side.table().route(name).cloned());
     let (old_route, new_route) = (route(old, old_route), route(new, new_route));
     let by_old = *evidence.configuration == *old.fingerprint();
-    let dropped = Dropped { evidence, by_old, old: old_route.as_deref() };
+    let dropped = Dropped { evidence, by_old, made_up: *made_up, old: old_route.as_deref() };
     // It was believed: that is what happened, unless the file is another one by now and can say for itself.
     let verified_anew = !by_old && matches!(again(old_route.as_deref(), specimen, &dropped), Again::Yes);
     match again(new_route.as_deref(), specimen, &dropped) {
@@ -77,10 +80,14 @@ fn again(route: Option<&Route>, specimen: &Specimen, dropped: &Dropped<'_>) -> A
     if verifier.fetching().is_some() {
         return Again::No(FETCHED);
     }
-    if verifier.verify(received, specimen.at).is_ok() || dropped.nothing_of(specimen, verifier) {
+    if verifier.verify(received, specimen.at).is_ok() {
         Again::Yes
-    } else {
+    } else if !dropped.nothing_of(specimen, verifier) {
         Again::No(LOST)
+    } else if dropped.made_up {
+        Again::No(MADE_UP)
+    } else {
+        Again::Yes
     }
 }
 
@@ -89,6 +96,8 @@ struct Dropped<'r> {
     evidence: &'r Evidence,
     /// Whether the old side's text is the one that was in force.
     by_old: bool,
+    /// Whether a secret may be made up.
+    made_up: bool,
     old: Option<&'r Route>,
 }
 
