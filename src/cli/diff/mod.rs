@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use self::captured::Captures;
 use self::kept::Window;
-use self::pool::{Panicked, Pool, Work};
+use self::pool::{Pool, PoolError, Work};
 use super::capture::CaptureError;
 use super::remote::{RemoteError, Which};
 use super::{Exit, Format, print, say};
@@ -101,7 +101,7 @@ enum DiffError {
     #[error("{}", render::render_text(&.0.source, &.0.problems))]
     Configuration(Box<Report>),
     #[error(transparent)]
-    Panicked(#[from] Panicked),
+    Pool(#[from] PoolError),
     #[error("cannot start: {0}")]
     Start(#[from] std::io::Error),
 }

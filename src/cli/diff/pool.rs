@@ -25,11 +25,11 @@ pub(super) struct Pool {
     most: usize,
 }
 
-/// A thread did not end well.
+/// Why the threads did not come to an end of it.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Panicked {
+pub(super) enum PoolError {
     #[error("a comparison panicked: please report what stands above")]
-    Thread,
+    Panicked,
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     #[error("the comparison ended early")]
@@ -62,19 +62,19 @@ impl Pool {
     }
 
     /// Has a page compared. Waits where enough wait already.
-    pub(super) fn push(&self, work: Work) -> Result<(), Panicked> {
+    pub(super) fn push(&self, work: Work) -> Result<(), PoolError> {
         let number = self.pushed.get();
         self.pushed.set(number + 1);
-        self.work.send((number, work)).map_err(|_| Panicked::Gone)
+        self.work.send((number, work)).map_err(|_| PoolError::Gone)
     }
 
     /// Waits for all of it.
-    pub(super) fn finish(self) -> Result<(Arc<Sides>, Tally), Panicked> {
+    pub(super) fn finish(self) -> Result<(Arc<Sides>, Tally), PoolError> {
         let Self { sides, work, threads, pushed: _, most } = self;
         drop(work);
         let mut all = Tally::new(most);
         for thread in threads {
-            all = all.and(thread.join().map_err(|_| Panicked::Thread)??);
+            all = all.and(thread.join().map_err(|_| PoolError::Panicked)??);
         }
         Ok((sides, all))
     }
