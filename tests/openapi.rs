@@ -238,6 +238,7 @@ routes:
     ask("GET", "/events/{id}", "2", "", none.clone(), 200);
     ask("GET", "/events/{id}", "3", "", none.clone(), 404);
     ask("GET", "/events/{id}/body", "1", "", none.clone(), 200);
+    ask("GET", "/requests", "", "", none.clone(), 403);
     ask("GET", "/deliveries", "", "?limit=2", none.clone(), 200);
     ask("GET", "/deliveries/{id}", &delivered, "", none.clone(), 200);
     ask("GET", "/deliveries/{id}", "7", "", none.clone(), 400);
@@ -288,5 +289,45 @@ routes:
     // A job that has something to do, so that it can be stopped, is in tests/replays.rs; its shape is that of any job.
     let left: Vec<_> =
         described.keys().filter(|name| !answered.contains(*name)).map(|(path, _)| path.as_str()).collect();
-    assert_eq!(left, ["/api/v1/jobs/{id}/resume", "/api/v1/jobs/{id}/stop"]);
+    // Whole requests are given only for a token, which this gateway has none of: the test below has one.
+    assert_eq!(left, ["/api/v1/jobs/{id}/resume", "/api/v1/jobs/{id}/stop", "/api/v1/requests"]);
+}
+
+#[test]
+fn whole_requests_are_given_for_the_token_alone() {
+    let destination = Destination::start();
+    let routes = format!(
+        "destinations: {{ ok: {{ url: '{}' }} }}\nroutes: [{{ name: in, path: '/in/{{topic}}', auth: none, deliver: [{{ to: ok }}] }}]\n",
+        destination.url("/ok")
+    );
+    let gateway = Gateway::with(&routes).admin("listen: 127.0.0.1:0, token: let-me-see").start();
+    for id in ["1", "2", "3"] {
+        assert_eq!(gateway.post_json("/in/a?b=c", &json!({ "type": "t", "id": id })).status, 202);
+    }
+    let ask = |token: &str, query: &str| {
+        let token = [("Authorization", format!("Bearer {token}"))];
+        support::http::send(gateway.admin_address(), "GET", &format!("/api/v1/requests{query}"), &token, b"")
+    };
+    assert_eq!(ask("let-me", "").status, 401);
+    let document = document();
+    let described = described(&document);
+    let (mut cursor, mut bodies) = (String::new(), Vec::new());
+    loop {
+        let answer = ask("let-me-see", &format!("?limit=2&route=in{cursor}"));
+        described[&("/api/v1/requests".to_owned(), "GET".to_owned())].assert_describes(&answer, "requests");
+        let page = answer.json();
+        for request in page["requests"].as_array().unwrap() {
+            assert_eq!(
+                (&request["path"], &request["query"], &request["events"]),
+                (&json!("/in/a"), &json!("b=c"), &json!(1))
+            );
+            bodies.push(request["body"].as_str().unwrap().to_owned());
+        }
+        let Some(next) = page["next"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    let expected =
+        ["3", "2", "1"].map(|id| support::sign::base64(json!({ "type": "t", "id": id }).to_string().as_bytes()));
+    assert_eq!(bodies, expected, "each once, the last first, byte for byte");
+    assert!(ask("let-me-see", "?route=other").json()["requests"].as_array().unwrap().is_empty());
 }

@@ -9,6 +9,7 @@ mod dead_letters;
 mod deliveries;
 mod demo;
 mod diagnosed;
+mod diff;
 mod dry_run;
 mod events;
 mod jobs;
@@ -57,6 +58,9 @@ enum Command {
     Try(dry_run::Try),
     /// Sign a request as its provider would and post it, rightly or tampered with. Exit code 0, 1 or 2.
     Send(send::Send),
+    /// Say what another configuration would do otherwise with what a running gateway has kept, or with captured requests:
+    /// nothing is sent. Exit code 0, 1 where `--fail-on` says so, or 2.
+    Diff(Box<diff::Diff>),
     /// Run tests of a configuration: requests, and what is to come of them. Exit code 0, 1 or 2.
     Test(test::Test),
     /// Say whether a captured request is verified, and if not, what nearly matched. Exit code 0, 1 or 2.
@@ -138,6 +142,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Try(dry_run) => dry_run.run(),
         Command::Send(send) => send.run(),
+        Command::Diff(diff) => diff.run(),
         Command::Test(test) => test.run(),
         Command::Verify(verify) => verify.run(),
         Command::Providers(providers) => providers.run(),

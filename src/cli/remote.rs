@@ -1,6 +1,7 @@
 //! The admin API of a running gateway, as the commands use it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -94,6 +95,11 @@ impl Which {
             return Err(RemoteError::Usage(why.to_owned()));
         }
         Remote::new(&format!("http://{address}"), self.token.clone().or(settings.admin_token))
+    }
+
+    /// The configuration's file.
+    pub(super) fn config(&self) -> &Path {
+        &self.file.config
     }
 
     /// What the configuration says of the process.

@@ -12,7 +12,7 @@ use super::interpolate::{interpolate, reason};
 use super::source::{Knowledge, Source};
 use super::surroundings::read_bounded;
 use super::tree::{Built, Content, Node, build};
-use super::{Place, Problem, Problems};
+use super::{Parts, Place, Problem, Problems};
 
 pub use super::surroundings::{FixedSurroundings, ProcessSurroundings, Surroundings};
 
@@ -58,6 +58,19 @@ pub fn load(path: &Path, surroundings: &dyn Surroundings) -> Loaded {
     load_as(path, surroundings)
 }
 
+/// Reads the configuration at `path`, and what each of its routes is made of.
+#[must_use]
+pub fn load_with_parts(path: &Path, surroundings: &dyn Surroundings) -> (Loaded, Parts) {
+    let name = path.display().to_string();
+    match text_of(path, &name) {
+        Ok(text) => {
+            let (loaded, root) = parse_tree_as(&name, &text, surroundings);
+            (loaded, root.as_ref().map(Parts::of).unwrap_or_default())
+        }
+        Err(problem) => (Loaded::nothing(name, *problem), Parts::default()),
+    }
+}
+
 /// Reads a configuration that is at hand. `name` is what problems call it.
 #[must_use]
 pub fn parse(name: &str, text: &str, surroundings: &dyn Surroundings) -> Loaded {
@@ -85,28 +98,37 @@ pub fn is_configuration(path: &Path) -> bool {
 
 fn load_as<T: DeserializeOwned>(path: &Path, surroundings: &dyn Surroundings) -> Loaded<T> {
     let name = path.display().to_string();
-    let bytes = match read_bounded(path, MAX_FILE) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            let problem = Problem::error(Place::default(), format!("cannot read `{name}`: {}", reason(&error)));
-            return Loaded::nothing(name, problem.expected("a configuration file: `--config` names it"));
-        }
-    };
-    match String::from_utf8(bytes) {
+    match text_of(path, &name) {
         Ok(text) => parse_as(&name, &text, surroundings),
-        Err(error) => {
-            let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-            let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
-            let problem = Problem::error(Place::default(), format!("`{name}` is not UTF-8 text from line {line} on"));
-            Loaded::nothing(name, problem)
-        }
+        Err(problem) => Loaded::nothing(name, *problem),
     }
 }
 
+fn text_of(path: &Path, name: &str) -> Result<String, Box<Problem>> {
+    let bytes = read_bounded(path, MAX_FILE).map_err(|error| {
+        let problem = Problem::error(Place::default(), format!("cannot read `{name}`: {}", reason(&error)));
+        problem.expected("a configuration file: `--config` names it")
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+        Box::new(Problem::error(Place::default(), format!("`{name}` is not UTF-8 text from line {line} on")))
+    })
+}
+
 fn parse_as<T: DeserializeOwned>(name: &str, text: &str, surroundings: &dyn Surroundings) -> Loaded<T> {
+    parse_tree_as(name, text, surroundings).0
+}
+
+/// The same with the tree, its `${...}` filled in.
+fn parse_tree_as<T: DeserializeOwned>(
+    name: &str,
+    text: &str,
+    surroundings: &dyn Surroundings,
+) -> (Loaded<T>, Option<Node>) {
     if text.len() as u64 > MAX_FILE {
         let problem = format!("`{name}` is too large: a configuration may hold {} KiB", MAX_FILE >> 10);
-        return Loaded::nothing(name.to_owned(), Problem::error(Place::default(), problem));
+        return (Loaded::nothing(name.to_owned(), Problem::error(Place::default(), problem)), None);
     }
     // Editors on Windows write one; it is no part of the text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -114,7 +136,7 @@ fn parse_as<T: DeserializeOwned>(name: &str, text: &str, surroundings: &dyn Surr
     let knowledge = if built.complete { Knowledge::Whole } else { Knowledge::Partial };
     let given = built.root.as_ref().map(Given::of).unwrap_or_default();
     let source = Source::opaque(name, text).with_secrets(built.secrets, knowledge);
-    Loaded { file: value, problems, source, given }
+    (Loaded { file: value, problems, source, given }, built.root)
 }
 
 /// Reads a provider from a file of its own, as the built-in ones are. Nothing is interpolated.

@@ -10,6 +10,7 @@ mod decode;
 pub mod file;
 mod interpolate;
 pub mod load;
+mod parts;
 mod place;
 mod problem;
 pub mod render;
@@ -20,8 +21,10 @@ mod surroundings;
 mod tree;
 mod units;
 
+pub use parts::{Parts, RouteParts};
 pub use place::{At, Named, Place, Tree};
 pub use problem::{Problem, Problems, Severity, nearest};
+pub use secrets::names_secret;
 pub use source::Source;
 pub use units::{
     ByteSize, ParseByteSizeError, ParseOffError, ParsePercentError, ParseRateError, ParseSpanError, Percent, Rate, Span,

@@ -105,7 +105,8 @@ pub(super) fn shown_name(name: &str) -> String {
 }
 
 /// Whether what `key` introduces on its line is a secret, where nothing more is known than its line.
-pub(super) fn names_secret(key: &str) -> bool {
+#[must_use]
+pub fn names_secret(key: &str) -> bool {
     let key = key.to_lowercase();
     key == "value" || resembles(&key, &SECRET_TEXTS) || CREDENTIALS.iter().any(|word| key.contains(word))
 }

@@ -99,6 +99,23 @@ impl Choices {
         })
     }
 
+    /// The header fields that its ways look at, in lower case.
+    #[must_use]
+    pub fn headers(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for way in &self.0 {
+            match way {
+                Way::Selector(selector) => names.extend(selector.looks_at_header()),
+                Way::Text(pieces) => names.extend(pieces.iter().filter_map(|piece| match piece {
+                    Piece::Literal(_) => None,
+                    Piece::Hole(selector) => selector.looks_at_header(),
+                })),
+                Way::ValueWhen { .. } => {}
+            }
+        }
+        names
+    }
+
     /// Adds what its ways look at in the parsed body, where that is the envelope too.
     pub fn add_needs(&self, needs: &mut Needs) {
         for way in &self.0 {

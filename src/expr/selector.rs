@@ -117,6 +117,15 @@ impl Selector {
         }
     }
 
+    /// The same, also where it takes the hash of one.
+    #[must_use]
+    pub fn looks_at_header(&self) -> Option<&str> {
+        match &self.0 {
+            Place::Sha256(inner) => inner.looks_at_header(),
+            _ => self.header_name(),
+        }
+    }
+
     /// The query parameter that it reads, if it reads one.
     #[must_use]
     pub fn query_parameter(&self) -> Option<&str> {

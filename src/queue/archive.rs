@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::{Audit, QueueError};
-use crate::model::{Attempt, DeliveryId, Event, Lane, Reason, Timestamp};
+use crate::model::{Attempt, DeliveryId, Event, Lane, Reason, Request, Timestamp};
 
 /// What is kept, to be looked at. Reading holds up nobody who writes.
 ///
@@ -23,6 +23,15 @@ pub trait Archive: Send + Sync + std::fmt::Debug + 'static {
     /// Every stored event that has this CloudEvents `id`, with its deliveries, the last accepted first: an id is unique
     /// to its source only, and where duplicates are not looked for not even there.
     fn event<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Vec<StoredEvent>, QueueError>>;
+
+    /// Requests of which an event is kept that is meant, whole, those before the number `before` where a page was read
+    /// already. A page ends early where they are large.
+    fn requests(
+        &self,
+        selection: Selection,
+        before: Option<u64>,
+        max: usize,
+    ) -> BoxFuture<'_, Result<Page<StoredRequest>, QueueError>>;
 
     /// Deliveries, those before the number `before` where a page was read already.
     fn deliveries(
@@ -112,6 +121,19 @@ pub struct StoredEvent {
     pub event: Arc<Event>,
     /// Its deliveries that are stored, in the order in which they were taken on.
     pub deliveries: Vec<DeliveryRecord>,
+}
+
+/// A request with what it has in this store.
+#[derive(Debug)]
+pub struct StoredRequest {
+    /// Its number in this store: that of the first of its events which was new.
+    pub number: u64,
+    /// The request.
+    pub request: Arc<Request>,
+    /// The route that it came in on.
+    pub route: Arc<str>,
+    /// How many of its events are kept and meant.
+    pub events: u32,
 }
 
 /// A delivery, as it is stored.

@@ -22,6 +22,7 @@ use futures_util::future::BoxFuture;
 
 pub use archive::{
     Archive, DeliveryRecord, EventHead, EventRecord, Page, ParkedKey, Selection, State, StateKind, StoredEvent,
+    StoredRequest,
 };
 pub use control::{Action, Control, Job, JobId, JobState, Replayed, Step};
 pub use error::QueueError;

@@ -12,9 +12,13 @@
 //! | `staged` | a request that has its route |
 //! | `run` | the line, stage by stage |
 //! | `sender` | whoever plays a provider: requests that are signed as theirs, and what a forger does to them |
+//! | `diff` | what another configuration would do otherwise, request by request |
+//! | `difference` | where two values differ |
 //! | `suite` | tests of a configuration: requests, and what is to come of them |
 //! | `shown` | what is shown of an answer, a body and a request, and what is masked |
 
+pub mod diff;
+mod difference;
 mod run;
 mod sender;
 mod shown;
@@ -26,6 +30,7 @@ mod tests;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+pub use self::difference::Difference;
 pub use self::sender::{NotSent, Sender};
 pub use self::shown::{Answer, Body, Fields, Sent, Sight};
 pub use self::staged::{NotStaged, Staged, stage};

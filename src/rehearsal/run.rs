@@ -11,7 +11,7 @@ use uuid::Builder;
 use super::shown::{Sent, Sight};
 use super::{Asked, DeadLetter, Delivery, Handshaken, Occurrence, Refused, Rehearsal, Staged, Verdict};
 use crate::config::nearest;
-use crate::model::{DeliveryId, Event, Reason, RequestId, Timestamp};
+use crate::model::{DeliveryId, Event, Evidence, Reason, RequestId, Timestamp};
 use crate::pipeline::deliver::{Outbound, OutboundError};
 use crate::pipeline::filter::Wish;
 use crate::pipeline::handshake::Moment;
@@ -35,6 +35,8 @@ struct Run<'t> {
     route: &'t Route,
     now: Timestamp,
     sight: Sight,
+    /// Why it is believed without being verified: it was when it came.
+    evidence: Option<Evidence>,
     verdict: Option<Verdict>,
     /// Where the gateway would get the key that is lacking.
     would_fetch: Option<Url>,
@@ -85,9 +87,19 @@ impl Staged<'_> {
     /// What the gateway would do with the request at `now`.
     #[must_use]
     pub fn rehearse(self, now: Timestamp, sight: Sight) -> Rehearsal {
+        self.run(now, sight, None)
+    }
+
+    /// The same of a request that was verified when it came, by the evidence that was kept with it: it is not verified again.
+    #[must_use]
+    pub fn rehearse_believed(self, now: Timestamp, sight: Sight, evidence: Evidence) -> Rehearsal {
+        self.run(now, sight, Some(evidence))
+    }
+
+    fn run(self, now: Timestamp, sight: Sight, evidence: Option<Evidence>) -> Rehearsal {
         let asked = Asked::of(&self.request);
         let Self { table, route, request } = self;
-        let mut run = Run { table, route, now, sight, verdict: None, would_fetch: None, events: Vec::new() };
+        let mut run = Run { table, route, now, sight, evidence, verdict: None, would_fetch: None, events: Vec::new() };
         let end = run.exchange(request.received(now)).unwrap_or_else(|refusal| End {
             told: Told::refusal(&refusal, Some(&route.respond)),
             refusal: Some(refusal),
@@ -149,6 +161,12 @@ impl Run<'_> {
     fn verify(&mut self, received: Received) -> Result<Verified, Refusal> {
         let verifier = &self.route.verifier;
         let verdict = |result| Verdict { scheme: verifier.scheme(), result, secret: None, skew_ms: None };
+        if let Some(evidence) = self.evidence.take() {
+            let secret = evidence.secret.as_deref().map(str::to_owned);
+            let skew_ms = evidence.skew_ms;
+            self.verdict = Some(Verdict { secret, skew_ms, ..verdict(Verdict::VERIFIED) });
+            return Ok(Verified::when_it_came(received, evidence));
+        }
         let would_fetch = verifier.lacks(&received, self.now).map(|wanted| wanted.request.url);
         match verifier.verify(received, self.now) {
             Ok(verified) => {
@@ -208,7 +226,11 @@ impl Run<'_> {
         if let Some(found) = found.filter(|_| wanted && is_new) {
             let id = DeliveryId::new(key, &lane);
             match Outbound::rehearsed(&found.target, event, found.shape.render(event), id, self.now) {
-                Ok(outbound) => delivery.request = Some(Sent::of(outbound, self.sight)),
+                Ok(outbound) => {
+                    let mut sent = Sent::of(outbound, self.sight);
+                    sent.signature = found.target.signature_headers().map(ToString::to_string).collect();
+                    delivery.request = Some(sent);
+                }
                 Err(error) => delivery.dead_letter = Some(DeadLetter::of(&error)),
             }
         }

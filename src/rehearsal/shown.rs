@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderValue};
 use serde::{Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use crate::pipeline::Told;
@@ -40,7 +41,15 @@ pub struct Sent {
     pub headers: Fields,
     /// The body.
     pub body: Body,
+    /// What tells masked values from one another: the digest of each, by what it is of. It is shown to nobody.
+    #[serde(skip)]
+    pub(super) hidden: Vec<(String, Digest)>,
+    /// The header fields that its signature is in.
+    #[serde(skip)]
+    pub(super) signature: Vec<String>,
 }
+
+type Digest = [u8; 32];
 
 /// Header fields by name. One that stands several times is several entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -68,8 +77,11 @@ impl Sent {
             Sight::Masked => outbound.masked_url(),
             Sight::Plain => Url::as_str(&outbound.url).to_owned(),
         };
-        let headers = Fields::of(&outbound.wire_headers(), sight);
-        Self { method: outbound.method.to_string(), url, headers, body: Body(outbound.body) }
+        let wire = outbound.wire_headers();
+        let hidden = if sight == Sight::Masked { hidden(&outbound, &url, &wire) } else { Vec::new() };
+        let headers = Fields::of(&wire, sight);
+        let (method, body) = (outbound.method.to_string(), Body(outbound.body));
+        Self { method, url, headers, body, hidden, signature: Vec::new() }
     }
 }
 
@@ -88,6 +100,15 @@ impl Fields {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
+}
+
+/// The digests of what is masked.
+fn hidden(outbound: &Outbound, shown_url: &str, headers: &HeaderMap) -> Vec<(String, Digest)> {
+    let url = Url::as_str(&outbound.url);
+    let of_url = (url != shown_url).then(|| ("url".to_owned(), Sha256::digest(url).into()));
+    let of_headers = headers.iter().filter(|(_, value)| value.is_sensitive());
+    let of_headers = of_headers.map(|(name, value)| (format!("headers.{name}"), Sha256::digest(value).into()));
+    of_url.into_iter().chain(of_headers).collect()
 }
 
 /// Of a credential the scheme before it is shown (RFC 9110, section 11.4): it is not secret, and what is often wrong.

@@ -11,6 +11,7 @@ mod fields;
 mod jobs;
 mod keys;
 mod problem;
+mod requests;
 mod secrets;
 mod selection;
 mod show;
@@ -101,6 +102,7 @@ impl Api {
             Operation::Event => events::show(self, call).await,
             Operation::EventBody => events::body(self, call).await,
             Operation::ReplayEvent => events::replay(self, call).await,
+            Operation::Requests => requests::list(self, call).await,
             Operation::Deliveries => deliveries::list(self, call).await,
             Operation::Delivery => deliveries::show(self, call).await,
             Operation::ReplayDelivery => deliveries::replay(self, call).await,

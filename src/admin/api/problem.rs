@@ -78,6 +78,13 @@ impl Problem {
         Self::new(Kind::Forbidden, "a page of another site may not change anything here")
     }
 
+    /// 403: without a token nobody can be told from anybody.
+    pub(super) fn needs_token() -> Self {
+        let detail =
+            "whole requests are given only to who has the admin token, and this gateway has none: set `admin.token`";
+        Self::new(Kind::Forbidden, detail)
+    }
+
     /// 404: the path leads nowhere.
     pub(super) fn no_such_path(path: &str) -> Self {
         let detail = format!("there is nothing at `{path}`: /api/v1/openapi.json says what there is");

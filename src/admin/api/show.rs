@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::selection;
 use super::sight::{self, Seen, Sight};
-use crate::model::{Attempt, Evidence, Outcome, Request, Timestamp};
+use crate::model::{Attempt, Evidence, Headers, Outcome, Request, Timestamp};
 use crate::queue::{DeliveryRecord, EventHead, EventRecord, Job, ParkedKey, Replayed, State};
 use crate::routing::RouteTable;
 
@@ -31,6 +31,11 @@ pub(super) fn received(seen: &Seen<'_>) -> Value {
         "bytes": body.len(),
         "evidence": self::evidence(evidence),
     })
+}
+
+/// Header fields as they came in; what carries a credential was never stored.
+pub(super) fn headers(headers: &Headers) -> Value {
+    headers.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
 }
 
 /// How a request was verified.

@@ -79,8 +79,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// The request of the entry number `nth`, from 1.
 pub(super) fn parse(text: &[u8], nth: usize) -> Result<Captured, ParseError> {
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let archive: Archive = serde_json::from_slice(text).map_err(|error| ParseError::NotHar(error.to_string()))?;
+    let archive = archive(text)?;
     let found = archive.log.entries.len();
     let entry = archive.log.entries.into_iter().nth(nth.wrapping_sub(1));
     match entry {
@@ -88,6 +87,24 @@ pub(super) fn parse(text: &[u8], nth: usize) -> Result<Captured, ParseError> {
         None if found == 0 => Err(ParseError::Nothing),
         None => Err(ParseError::TooFew { wanted: nth, found }),
     }
+}
+
+/// The request of every entry.
+pub(super) fn parse_all(text: &[u8]) -> Result<Vec<Captured>, ParseError> {
+    let entries = archive(text)?.log.entries;
+    if entries.is_empty() {
+        return Err(ParseError::Nothing);
+    }
+    let captured = entries
+        .into_iter()
+        .enumerate()
+        .map(|(index, entry)| entry.request.captured().map_err(|what| ParseError::Entry { entry: index + 1, what }));
+    captured.collect()
+}
+
+fn archive(text: &[u8]) -> Result<Archive, ParseError> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    serde_json::from_slice(text).map_err(|error| ParseError::NotHar(error.to_string()))
 }
 
 /// Whether a text is an archive.

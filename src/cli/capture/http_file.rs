@@ -41,6 +41,16 @@ pub(super) fn parse(text: &[u8], nth: usize) -> Result<Captured, ParseError> {
     Err(if found == 0 { ParseError::Nothing } else { ParseError::TooFew { wanted: nth, found } })
 }
 
+/// Every request.
+pub(super) fn parse_all(text: &[u8]) -> Result<Vec<Captured>, ParseError> {
+    let mut reader = Reader { rest: text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text), line: 1 };
+    let mut all = Vec::new();
+    while let Some(captured) = reader.request()? {
+        all.push(captured);
+    }
+    if all.is_empty() { Err(ParseError::Nothing) } else { Ok(all) }
+}
+
 /// Whether a text begins with a request line.
 pub(super) fn looks_like_it(text: &[u8]) -> bool {
     let mut reader = Reader { rest: text, line: 1 };

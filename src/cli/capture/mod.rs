@@ -107,6 +107,22 @@ pub(super) fn read(file: &Path, form: Option<Form>, nth: usize) -> Result<Captur
     parse(bytes, form, nth).map_err(|why| CaptureError::Parse { name, why })
 }
 
+/// Reads every request of a file.
+pub(super) fn read_all(file: &Path) -> Result<Vec<Captured>, CaptureError> {
+    let name = file.display().to_string();
+    let bytes = File::open(file).and_then(bounded);
+    let bytes = bytes.map_err(|source| CaptureError::Read { name: name.clone(), source })?;
+    if bytes.len() as u64 > MOST {
+        return Err(CaptureError::TooLarge { name });
+    }
+    let all = match Form::of_name(file) {
+        Form::Http => http_file::parse_all(&bytes),
+        Form::Har => har::parse_all(&bytes),
+        Form::Body => parse(bytes, Form::Body, 1).map(|captured| vec![captured]),
+    };
+    all.map_err(|why| CaptureError::Parse { name, why })
+}
+
 /// The request number `nth`, from 1, of a text.
 pub(super) fn parse(bytes: Vec<u8>, form: Form, nth: usize) -> Result<Captured, ParseError> {
     match form {
@@ -174,7 +190,7 @@ pub(super) fn field(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
 // === impl Form ===
 
 impl Form {
-    fn of_name(file: &Path) -> Self {
+    pub(super) fn of_name(file: &Path) -> Self {
         let extension = file.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
         match extension.as_deref() {
             Some("http" | "rest") => Self::Http,

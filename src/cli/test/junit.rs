@@ -68,7 +68,8 @@ mod tests {
 
     use super::super::Tested;
     use super::*;
-    use crate::rehearsal::suite::{Difference, Outcome};
+    use crate::rehearsal::Difference;
+    use crate::rehearsal::suite::Outcome;
 
     fn ran(name: &str, got: &str) -> Vec<Ran> {
         let difference = Difference { path: "status".into(), expected: "202".into(), got: got.into() };

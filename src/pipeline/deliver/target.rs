@@ -111,6 +111,11 @@ impl Target {
         self.address.authority()
     }
 
+    /// The header fields that its signature is in, with the time and the id that go with it.
+    pub fn signature_headers(&self) -> impl Iterator<Item = &http::HeaderName> {
+        self.signer.iter().flat_map(Signer::headers)
+    }
+
     /// Adds what its URL and its header fields look at in an event's document.
     pub fn add_needs(&self, needs: &mut Needs) {
         needs.add(self.address.needs());

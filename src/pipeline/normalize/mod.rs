@@ -263,6 +263,12 @@ const NEVER_KEPT: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
+/// Whether a header field is kept of no request, whatever its route says.
+#[must_use]
+pub fn is_never_kept(name: &HeaderName) -> bool {
+    NEVER_KEPT.contains(name)
+}
+
 /// What is needed of a document, where as much is read of its data as is said of that: it is kept in the order of what it was
 /// read for.
 fn with_data(document: &Needs, data: &Needs) -> Arc<Needs> {

@@ -26,6 +26,11 @@ impl BodyHash {
         Some(Self { from: compile_selector(&file.from, problems)?, hash: file.hash, encoding })
     }
 
+    /// Where the hash is.
+    pub(super) const fn selector(&self) -> &Selector {
+        &self.from
+    }
+
     pub(super) fn needs_json(&self) -> bool {
         self.from.needs_json()
     }

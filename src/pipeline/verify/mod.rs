@@ -5,6 +5,7 @@
 //! answer's time nor its text says how near a guess was. What is learned is kept as [`Evidence`]: which
 //! secret matched, and how far the sender's clock is from ours.
 
+mod again;
 mod basic;
 mod body;
 mod body_hash;

@@ -32,6 +32,11 @@ impl Signature {
         self.from.iter().any(Selector::needs_json)
     }
 
+    /// Where it may be.
+    pub(super) fn selectors(&self) -> &[Selector] {
+        &self.from
+    }
+
     /// Whether an item of it can be the timestamp.
     pub(super) fn has_keys(&self) -> bool {
         self.form.has_keys()

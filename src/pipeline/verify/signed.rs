@@ -20,10 +20,10 @@ use crate::signing::{Content, Context, Fill, Holes, Message, PublicScheme};
 #[derive(Debug)]
 pub(super) struct Signed {
     keys: Keys,
-    signature: Signature,
-    timestamp: Option<TimestampRule>,
-    content: Content,
-    body_hash: Option<BodyHash>,
+    pub(super) signature: Signature,
+    pub(super) timestamp: Option<TimestampRule>,
+    pub(super) content: Content,
+    pub(super) body_hash: Option<BodyHash>,
     each: Option<Each>,
 }
 

@@ -1,5 +1,6 @@
 //! What is kept, and how it is read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::appending::same_event;
@@ -48,6 +49,38 @@ pub(super) async fn what_is_kept_can_be_read(bench: &mut dyn Bench) {
         let stored = bench.home().event("a").await.unwrap().pop().unwrap();
         same_event(&stored.event, &event);
         assert_eq!(stored.deliveries, [record]);
+        bench.crash().await;
+    }
+}
+
+pub(super) async fn a_request_is_read_whole_and_once(bench: &mut dyn Bench) {
+    let keep_until = now(bench).after(MINUTE);
+    // Of one request an event is delivered and the other is pending; of another all are delivered; one is pending.
+    let both = sample::append(&[Wanted::new("a", &[lane("crm")]), Wanted::new("b", &[lane("erp")])]);
+    let request = Arc::clone(&both.request);
+    for lease in bench.home().append(both).await.unwrap().leases {
+        if *lease.lane.delivery == *"crm" {
+            bench.home().ack(lease, success(1), Some(keep_until)).await.unwrap();
+        }
+    }
+    let lease = bench.home().append(sample::one("c", &[lane("crm")])).await.unwrap().leases.pop().unwrap();
+    bench.home().ack(lease, success(1), Some(keep_until)).await.unwrap();
+    drop(bench.home().append(sample::one("d", &[lane("crm")])).await.unwrap());
+    for _ in 0..2 {
+        let (mut before, mut read) = (None, Vec::new());
+        loop {
+            let page = bench.home().requests(Selection::default(), before, 1).await.unwrap();
+            read.extend(page.entries);
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(read.iter().map(|read| read.events).collect::<Vec<_>>(), [1, 1, 2], "the last first");
+        assert!(read.pop().unwrap().request == request, "to the byte");
+        let pending = Selection { delivery: Some("erp".into()), ..Selection::default() };
+        let page = bench.home().requests(pending, None, 10).await.unwrap();
+        assert_eq!(page.entries.iter().map(|read| read.events).collect::<Vec<_>>(), [1]);
         bench.crash().await;
     }
 }

@@ -101,6 +101,7 @@ pub const CASES: &[Case] = cases![
     keeping::an_event_is_found_by_its_id,
     keeping::lists_come_in_pages_the_last_first,
     keeping::lists_are_filtered,
+    keeping::a_request_is_read_whole_and_once,
     controlling::a_dead_letter_is_replayed_with_a_fresh_budget,
     controlling::what_was_delivered_is_replayed,
     controlling::an_event_is_delivered_to_a_further_lane,

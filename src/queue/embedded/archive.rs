@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Embedded, audit, browse};
+use super::{Embedded, audit, browse, traffic};
 use crate::model::{DeliveryId, Lane};
-use crate::queue::{Archive, Audit, DeliveryRecord, EventRecord, Page, ParkedKey, QueueError, Selection, StoredEvent};
+use crate::queue::{
+    Archive, Audit, DeliveryRecord, EventRecord, Page, ParkedKey, QueueError, Selection, StoredEvent, StoredRequest,
+};
 
 impl Archive for Embedded {
     fn events(
@@ -22,6 +24,15 @@ impl Archive for Embedded {
         let (routes, id): (_, Arc<str>) = (self.counts.routes(), id.into());
         let young = Arc::clone(&self.young);
         Box::pin(self.look(move |connection| browse::event(connection, &young, &routes, &id)))
+    }
+
+    fn requests(
+        &self,
+        selection: Selection,
+        before: Option<u64>,
+        max: usize,
+    ) -> BoxFuture<'_, Result<Page<StoredRequest>, QueueError>> {
+        Box::pin(self.look(move |connection| traffic::requests(connection, &selection, before, max)))
     }
 
     fn deliveries(

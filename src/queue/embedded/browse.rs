@@ -13,7 +13,7 @@ use crate::model::{DeliveryId, EventKey, Lane, Timestamp};
 use crate::queue::{DeliveryRecord, EventHead, EventRecord, Page, ParkedKey, Selection, State, StateKind, StoredEvent};
 
 /// How many rows are looked through for a page.
-const EXAMINED: i64 = 10_000;
+pub(super) const EXAMINED: i64 = 10_000;
 
 /// What every table of deliveries has, with what belongs to it elsewhere: see [`record`].
 const COMMON: &str = "d.row, d.id, l.route, l.delivery, e.id, e.type, e.subject, d.key, d.accepted_at, d.replayed_at,
@@ -148,7 +148,7 @@ pub(super) fn events(
     Ok(Page { entries, next })
 }
 
-fn next_head(rows: &mut Rows<'_>) -> rusqlite::Result<Option<(EventHead, Timestamp)>> {
+pub(super) fn next_head(rows: &mut Rows<'_>) -> rusqlite::Result<Option<(EventHead, Timestamp)>> {
     let Some(row) = rows.next()? else { return Ok(None) };
     let head = EventHead {
         number: row.get::<_, i64>(0)?.unsigned_abs(),
@@ -255,7 +255,7 @@ fn stored_event(connection: &Connection, number: i64) -> Result<Option<StoredEve
 }
 
 /// An event in a list, where a selection means it, and one of its deliveries what is asked of those.
-fn selected(
+pub(super) fn selected(
     connection: &Connection,
     selection: &Selection,
     of_deliveries: &Selection,

@@ -193,6 +193,7 @@ mod shelf;
 mod storer;
 mod sum;
 mod tables;
+mod traffic;
 mod upkeep;
 mod verify;
 mod writer;

@@ -5,22 +5,8 @@ use serde_json::Value;
 use super::case::NO_VERDICT;
 use crate::config::file::{Expect, ExpectedDelivery, ExpectedEvent, Filtered, OneOrMany};
 use crate::config::{At, Named, Tree};
+use crate::rehearsal::difference::{self, Difference, NOTHING};
 use crate::rehearsal::{Body, Delivery, Occurrence, Rehearsal};
-
-/// One place at which what came is not what was expected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// Where, as the test has it: `deliveries.crm.body.name`.
-    pub path: String,
-    /// What was expected.
-    pub expected: String,
-    /// What came.
-    pub got: String,
-}
-
-/// The longest value that is shown, in characters.
-const LONGEST: usize = 200;
-const NOTHING: &str = "nothing";
 
 /// Every difference.
 pub(super) fn differences(expect: &Expect, rehearsal: &Rehearsal) -> Vec<Difference> {
@@ -204,61 +190,12 @@ fn texts(at: &str, expected: &str, got: &str, found: &mut Vec<Difference>) {
     }
 }
 
-/// Goes into objects and lists, so that a difference is no larger than what differs.
 fn values(at: &str, expected: Option<&Value>, got: Option<&Value>, found: &mut Vec<Difference>) {
-    match (expected, got) {
-        (Some(Value::Object(expected)), Some(Value::Object(got))) => {
-            for (name, value) in expected {
-                values(&member(at, name), Some(value), got.get(name), found);
-            }
-            for (name, value) in got.iter().filter(|(name, _)| !expected.contains_key(*name)) {
-                values(&member(at, name), None, Some(value), found);
-            }
-        }
-        (Some(Value::Array(expected)), Some(Value::Array(got))) => {
-            for index in 0..expected.len().max(got.len()) {
-                values(&format!("{at}[{index}]"), expected.get(index), got.get(index), found);
-            }
-        }
-        (Some(expected), Some(got)) if equal(expected, got) => {}
-        (expected, got) => {
-            let shown = |value: Option<&Value>| value.map_or_else(|| NOTHING.to_owned(), Value::to_string);
-            found.push(Difference::new(at, &shown(expected), &shown(got)));
-        }
-    }
-}
-
-/// `1` is `1.0`: YAML and JSON write the same number in more than one way.
-fn equal(expected: &Value, got: &Value) -> bool {
-    match (expected, got) {
-        (Value::Number(expected), Value::Number(got)) if expected.is_f64() || got.is_f64() => {
-            expected.as_f64() == got.as_f64()
-        }
-        _ => expected == got,
-    }
-}
-
-fn member(at: &str, name: &str) -> String {
-    let is_plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
-    if is_plain { format!("{at}.{name}") } else { format!("{at}[{name:?}]") }
+    difference::values(at, expected, got, &mut |at, expected, got| {
+        found.push(Difference::new(at, &difference::shown(expected), &difference::shown(got)));
+    });
 }
 
 fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-// === impl Difference ===
-
-impl Difference {
-    pub(super) fn new(path: &str, expected: &str, got: &str) -> Self {
-        Self { path: path.to_owned(), expected: cut(expected), got: cut(got) }
-    }
-}
-
-fn cut(text: &str) -> String {
-    if text.chars().count() <= LONGEST {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(LONGEST - 1).collect();
-    format!("{kept}…")
 }

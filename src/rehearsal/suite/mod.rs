@@ -22,7 +22,7 @@ mod tests;
 use std::path::Path;
 
 use self::case::Cases;
-use super::{Rehearsal, Sight, stage};
+use super::{Difference, Rehearsal, Sight, stage};
 use crate::config::file::{ConfigFile, Tamper};
 use crate::config::load::{self, Given, Loaded, Surroundings};
 use crate::config::{Problem, Problems, Source};
@@ -31,7 +31,6 @@ use crate::pipeline::verify::Unsigned;
 use crate::routing::{self, RouteTable};
 
 pub use self::case::Case;
-pub use self::compare::Difference;
 pub use self::made_up::MadeUp;
 
 pub(super) use self::tamper::secrets as spoil_secrets;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::load::FixedSurroundings;
-use crate::rehearsal::suite::compare::Difference;
+use crate::rehearsal::Difference;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 

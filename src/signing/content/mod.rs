@@ -154,6 +154,21 @@ impl Content {
         })
     }
 
+    /// The header fields that it covers, in lower case; `None` where the request itself says which.
+    #[must_use]
+    pub fn headers(&self) -> Option<Vec<&str>> {
+        let mut names = Vec::new();
+        for part in &self.0 {
+            match part {
+                Part::Headers(_) => return None,
+                Part::Field(selector) => names.extend(selector.looks_at_header()),
+                Part::Id(choices) => names.extend(choices.headers()),
+                _ => {}
+            }
+        }
+        Some(names)
+    }
+
     /// Whether the header `name` (lower case), as the place of the signed time, is covered.
     #[must_use]
     pub fn covers_time_in(&self, name: &str) -> bool {

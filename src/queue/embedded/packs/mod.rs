@@ -13,10 +13,12 @@ mod fill;
 mod open;
 mod packed;
 mod salvage;
+mod traffic;
 mod view;
 
 pub(super) use self::contents::{End, Member, Share, all_shares, first_to_end, has_event};
 pub(super) use self::fill::{Filling, Kept};
 pub(super) use self::open::{drop_whole, open, open_holding, open_next};
 pub(super) use self::salvage::mend;
+pub(super) use self::traffic::{PackedTraffic, Requests};
 pub(super) use self::view::{Backward, PackedEvent, deliveries, delivery, event};

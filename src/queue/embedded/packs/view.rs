@@ -32,7 +32,7 @@ pub(in super::super) struct Backward<'a> {
 }
 
 /// The names of lanes, as they are asked for.
-struct Lanes<'a> {
+pub(super) struct Lanes<'a> {
     connection: &'a Connection,
     known: HashMap<i64, Lane>,
 }
@@ -126,7 +126,7 @@ impl<'a> Backward<'a> {
 // === impl Lanes ===
 
 impl<'a> Lanes<'a> {
-    fn new(connection: &'a Connection) -> Self {
+    pub(super) fn new(connection: &'a Connection) -> Self {
         Self { connection, known: HashMap::new() }
     }
 
@@ -135,11 +135,18 @@ impl<'a> Lanes<'a> {
         let entries = contents::entries(self.connection, row)?;
         let mut events = Vec::new();
         for request in packed::decode(&entries)? {
-            for (event, deliveries) in request.events().filter(|(event, _)| event.number < before) {
-                let deliveries = self.records(&request, event, &deliveries)?;
-                let received_at = request.append.request.received_at();
-                events.push(PackedEvent { head: head(event, event.route().into()), received_at, deliveries });
-            }
+            events.extend(self.events(&request)?.into_iter().filter(|event| event.head.number < before.unsigned_abs()));
+        }
+        Ok(events)
+    }
+
+    /// The events of a request that are kept, the first accepted first.
+    pub(super) fn events(&mut self, request: &PackedRequest<'_>) -> Result<Vec<PackedEvent>, CodecError> {
+        let received_at = request.append.request.received_at();
+        let mut events = Vec::new();
+        for (event, deliveries) in request.events() {
+            let deliveries = self.records(request, event, &deliveries)?;
+            events.push(PackedEvent { head: head(event, event.route().into()), received_at, deliveries });
         }
         Ok(events)
     }
