@@ -7,7 +7,7 @@
 //! # What is known of verification
 //!
 //! A kept request has lost its credentials, so not every scheme can judge it again. It was verified when it came, and its
-//! [`Evidence`](crate::model::Evidence) says by which scheme and which secret. Where both configurations have that scheme and
+//! [`Evidence`] says by which scheme and which secret. Where both configurations have that scheme and
 //! that secret, both verify it as it was. Where they do not, it is verified again as of the time at which it came: a success is
 //! one; a refusal is one where everything that the scheme looks at was kept. In every other case it *cannot be told*: that is
 //! counted by itself with the reason, and what comes after verification is compared as if both had verified it. The old side
