@@ -7,7 +7,7 @@ use http::Method;
 use http::header::{HeaderName, HeaderValue};
 
 use super::capture::{self, CaptureError, Captured, Form, Target};
-use super::{ConfigFile, Exit, Format, print, rehearsed, say};
+use super::{ConfigFile, Exit, Format, print, rehearsed, say, time};
 use crate::app::{ConfigurationError, configure, configure_played};
 use crate::config::load::ProcessSurroundings;
 use crate::model::{Clock, SystemClock, Timestamp};
@@ -128,10 +128,4 @@ impl Try {
 
 fn target(text: &str) -> Result<Target, String> {
     Target::of(text).ok_or_else(|| "a path begins with `/`".to_owned())
-}
-
-/// RFC 3339, or seconds since 1970.
-fn time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::from_rfc3339_or_seconds(text)
-        .ok_or_else(|| "a time is RFC 3339, such as 2026-01-31T12:00:00Z, or seconds since 1970".to_owned())
 }

@@ -34,6 +34,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::model::Timestamp;
 use crate::telemetry::{self, LogFormat};
 
 /// A declarative webhook gateway: verify, filter, reshape and fan out, durably, at least once.
@@ -184,6 +185,12 @@ fn print(line: &str) -> bool {
     use std::io::Write;
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}").and_then(|()| stdout.flush()).is_ok()
+}
+
+/// A time on the command line: RFC 3339, or seconds since 1970.
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::from_rfc3339_or_seconds(text)
+        .ok_or_else(|| "a time is RFC 3339, such as 2026-01-31T12:00:00Z, or seconds since 1970".to_owned())
 }
 
 impl From<Exit> for ExitCode {

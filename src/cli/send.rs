@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::capture::{self, CaptureError, Form};
+use super::remote::reachable;
 use super::{ConfigFile, Exit, Format, print, say};
 use crate::config::load::ProcessSurroundings;
 use crate::config::render::render_text;
@@ -165,10 +166,7 @@ impl Send {
         if let Some(url) = &self.to {
             return Ok(url.clone());
         }
-        let mut listen = sender.table().settings.listen;
-        if listen.ip().is_unspecified() {
-            listen.set_ip(if listen.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
-        }
+        let listen = reachable(sender.table().settings.listen);
         Url::parse(&format!("http://{listen}")).map_err(|_| SendError::NoAddress)
     }
 

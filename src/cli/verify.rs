@@ -11,7 +11,7 @@ use clap::{ArgGroup, Args};
 
 use super::capture::{self, CaptureError, Captured, Form, Target};
 use super::diagnosed::{self, Asked};
-use super::{Exit, Format, print, say};
+use super::{Exit, Format, print, say, time};
 use crate::app::{ConfigurationError, configure_case};
 use crate::config::load::{ProcessSurroundings, Surroundings};
 use crate::config::nearest;
@@ -194,10 +194,4 @@ impl std::str::FromStr for Hidden {
 
 fn read(file: &Path) -> Result<Vec<u8>, VerifyError> {
     fs::read(file).map_err(|source| VerifyError::Read { file: file.to_owned(), source })
-}
-
-/// RFC 3339, or seconds since 1970.
-fn time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::from_rfc3339_or_seconds(text)
-        .ok_or_else(|| "a time is RFC 3339, such as 2026-01-31T12:00:00Z, or seconds since 1970".to_owned())
 }

@@ -131,6 +131,11 @@ impl Body {
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
+
+    /// The body between quotes, where it is text, and else how long it is.
+    pub(super) fn quoted(&self) -> String {
+        self.text().map_or_else(|| format!("{} bytes that are no text", self.0.len()), |text| format!("{text:?}"))
+    }
 }
 
 /// Text as it is; other bytes as `{ "base64": ... }`.

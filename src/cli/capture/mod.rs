@@ -98,11 +98,7 @@ const MOST: u64 = 256 << 20;
 pub(super) fn read(file: &Path, form: Option<Form>, nth: usize) -> Result<Captured, CaptureError> {
     let is_stdin = file == Path::new("-");
     let name = if is_stdin { "stdin".to_owned() } else { file.display().to_string() };
-    let bytes = if is_stdin { bounded(io::stdin().lock()) } else { File::open(file).and_then(bounded) };
-    let bytes = bytes.map_err(|source| CaptureError::Read { name: name.clone(), source })?;
-    if bytes.len() as u64 > MOST {
-        return Err(CaptureError::TooLarge { name });
-    }
+    let bytes = if is_stdin { bounded(io::stdin().lock(), &name) } else { contents(file, &name) }?;
     let form = form.unwrap_or_else(|| if is_stdin { Form::sniffed(&bytes) } else { Form::of_name(file) });
     parse(bytes, form, nth).map_err(|why| CaptureError::Parse { name, why })
 }
@@ -110,11 +106,7 @@ pub(super) fn read(file: &Path, form: Option<Form>, nth: usize) -> Result<Captur
 /// Reads every request of a file.
 pub(super) fn read_all(file: &Path) -> Result<Vec<Captured>, CaptureError> {
     let name = file.display().to_string();
-    let bytes = File::open(file).and_then(bounded);
-    let bytes = bytes.map_err(|source| CaptureError::Read { name: name.clone(), source })?;
-    if bytes.len() as u64 > MOST {
-        return Err(CaptureError::TooLarge { name });
-    }
+    let bytes = contents(file, &name)?;
     let all = match Form::of_name(file) {
         Form::Http => http_file::parse_all(&bytes),
         Form::Har => har::parse_all(&bytes),
@@ -173,9 +165,18 @@ pub(super) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     field(text.as_bytes()).ok_or_else(|| "a header is written as `Name: value`".to_owned())
 }
 
-fn bounded(from: impl Read) -> io::Result<Vec<u8>> {
+fn contents(file: &Path, name: &str) -> Result<Vec<u8>, CaptureError> {
+    let file = File::open(file).map_err(|source| CaptureError::Read { name: name.to_owned(), source })?;
+    bounded(file, name)
+}
+
+fn bounded(from: impl Read, name: &str) -> Result<Vec<u8>, CaptureError> {
     let mut bytes = Vec::new();
-    from.take(MOST + 1).read_to_end(&mut bytes)?;
+    let read = from.take(MOST + 1).read_to_end(&mut bytes);
+    read.map_err(|source| CaptureError::Read { name: name.to_owned(), source })?;
+    if bytes.len() as u64 > MOST {
+        return Err(CaptureError::TooLarge { name: name.to_owned() });
+    }
     Ok(bytes)
 }
 

@@ -3,12 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use http::header::{CONTENT_TYPE, HeaderValue};
-
 use super::DiffError;
 use crate::cli::capture::{self, CaptureError, Captured, Form};
 use crate::model::Timestamp;
-use crate::pipeline::verify::Unsigned;
 use crate::rehearsal::diff::{Origin, Sides, Specimen};
 
 /// Captured requests, and what is said of them.
@@ -63,20 +60,11 @@ impl Captures<'_> {
     }
 
     fn specimen(&self, name: String, captured: Captured) -> Result<Specimen, DiffError> {
-        let Captured { method, target, mut headers, body } = captured;
-        let route = match (&target, self.route) {
-            (Some(_), _) => None,
-            (None, Some(route)) => Some(route.to_owned()),
-            (None, None) => {
-                return Err(DiffError::Usage(format!("{name} is a body alone: `--route` says whose")));
-            }
+        // A request that was captured whole has its route by its path, as in the gateway.
+        let route = self.route.filter(|_| captured.target.is_none()).map(str::to_owned);
+        let Some(request) = captured.into_request(None, route.is_some(), Vec::new()) else {
+            return Err(DiffError::Usage(format!("{name} is a body alone: `--route` says whose")));
         };
-        if target.is_none() {
-            headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-        }
-        let (path, query) = target.map(|target| (target.path, target.query)).unwrap_or_default();
-        let request =
-            Unsigned { method, path: path.into(), query: query.into(), path_params: Vec::new(), headers, body };
         Ok(Specimen { name, request, at: self.now, route, origin: Origin::Captured { sign: self.sign } })
     }
 }

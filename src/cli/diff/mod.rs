@@ -14,7 +14,7 @@ use self::kept::Window;
 use self::pool::{Pool, PoolError, Work};
 use super::capture::CaptureError;
 use super::remote::{RemoteError, Which};
-use super::{Exit, Format, print, say};
+use super::{Exit, Format, print, say, time};
 use crate::config::load::{ProcessSurroundings, Surroundings};
 use crate::config::render;
 use crate::model::{Clock, SystemClock, Timestamp};
@@ -187,11 +187,6 @@ impl Diff {
         let window = Window { route: self.route.clone(), since: self.since.clone(), until: self.until.clone() };
         runtime.block_on(kept::pages(&remote, &window, self.limit, pool))
     }
-}
-
-fn time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::from_rfc3339_or_seconds(text)
-        .ok_or_else(|| "a time is RFC 3339, such as 2026-01-31T12:00:00Z, or seconds since 1970".to_owned())
 }
 
 // === impl FailOn ===

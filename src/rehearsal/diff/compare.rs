@@ -212,9 +212,5 @@ impl Differences {
 }
 
 fn text(body: &Body) -> String {
-    match body.text() {
-        Some("") => NOTHING.to_owned(),
-        Some(text) => format!("{text:?}"),
-        None => format!("{} bytes that are no text", body.0.len()),
-    }
+    if body.0.is_empty() { NOTHING.to_owned() } else { body.quoted() }
 }

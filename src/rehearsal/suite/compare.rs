@@ -175,12 +175,7 @@ fn bodies(at: &str, expected: &Tree, got: &Body, found: &mut Vec<Difference>) {
     match (&expected.value, value) {
         (Value::String(text), _) if got.text() == Some(text) => {}
         (expected, Some(value)) => values(at, Some(expected), Some(&value), found),
-        (expected, None) => {
-            let got = got
-                .text()
-                .map_or_else(|| format!("{} bytes that are no text", got.0.len()), |text| format!("{text:?}"));
-            found.push(Difference::new(at, &expected.to_string(), &got));
-        }
+        (expected, None) => found.push(Difference::new(at, &expected.to_string(), &got.quoted())),
     }
 }
 
