@@ -1,6 +1,7 @@
 //! Whoever plays a provider: requests of a configuration's routes, signed as their senders would, and what a forger does to
 //! them.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use http::header::{HeaderName, HeaderValue};
@@ -11,17 +12,20 @@ use super::suite::{Report, spoil_secrets};
 use super::{NotStaged, Staged, stage};
 use crate::config::file::ConfigFile;
 use crate::config::load::{self, Loaded, Surroundings};
-use crate::config::{Problems, nearest};
-use crate::model::Timestamp;
+use crate::config::{At, Named, Problems, nearest};
+use crate::model::{Secret, Timestamp};
 use crate::pipeline::verify::{SignError, Signing, Tampering, Unsigned};
 use crate::providers::{self, HandshakeSample, Sample, Samples};
 use crate::routing::{self, Route, RouteTable};
 
 /// A configuration, as its senders see it. It holds their secrets: it has no `Debug`.
 pub struct Sender {
+    /// The secrets of each route in it are a forger's.
     file: ConfigFile,
     table: RouteTable,
-    /// The same with other secrets.
+    /// The secrets with names, by route.
+    secrets: HashMap<String, Named<At<Secret>>>,
+    /// The table with other secrets.
     forger: Option<RouteTable>,
 }
 
@@ -81,13 +85,15 @@ impl Sender {
         let Some((mut file, table)) = compiled else {
             return Err(Report { problems: problems.sorted(), source });
         };
-        let mut spoilt = load::load(path, surroundings).file;
-        let forger = spoilt.as_mut().and_then(|file| {
-            spoil_secrets(file);
-            routing::compile(file, &given, &mut Problems::new())
+        let named = file.routes.iter().filter_map(|route| {
+            let secrets = route.secrets.as_ref()?;
+            Some((route.name.value.clone(), secrets.value.clone()))
         });
+        let secrets = named.collect();
+        spoil_secrets(&mut file);
+        let forger = routing::compile(&file, &given, &mut Problems::new());
         file.tests.clear();
-        Ok(Self { file, table, forger })
+        Ok(Self { file, table, secrets, forger })
     }
 
     /// The configuration that runs.
@@ -199,8 +205,7 @@ impl Sender {
     }
 
     fn role(&self, route: &str, role: &str) -> Option<String> {
-        let route = self.file.routes.iter().find(|written| written.name.value == route)?;
-        Some(route.secrets.as_ref()?.get(role)?.expose().to_owned())
+        Some(self.secrets.get(route)?.get(role)?.expose().to_owned())
     }
 }
 
